@@ -1,0 +1,1 @@
+"""A kit that drives real clients against any ZooKeeper or Mesos server and compares."""

@@ -1,0 +1,337 @@
+"""zoo.cfg: what is read, what is refused and what is named as ignored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zkserver import config_keys
+from zkserver.config import Config, ConfigError, Loaded, load_config
+from zkserver.properties import parse_properties
+
+
+def load(tmp_path: Path, text: str, **overrides: str) -> Loaded:
+    """Load ``text`` as a zoo.cfg that has a dataDir."""
+    path = tmp_path / "zoo.cfg"
+    path.write_text(f"dataDir={tmp_path}\n{text}", encoding="utf-8")
+    return load_config(str(path), overrides)
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        (b"a=b", "a", "b"),
+        (b"  a :  b c  ", "a", "b c"),
+        (b"a b=c", "a", "b=c"),
+        (b"a\\ b\\==c", "a b=", "c"),
+        (b"a", "a", ""),
+        (b"a=b\\\n   c", "a", "bc"),
+        (b"a=b\\\\\nd=e", "a", "b\\"),
+        (b"a=\\u00e4\\t\\q", "a", "ä\tq"),
+        ("a=ä".encode(), "a", "ä"),
+        ("a=ä".encode("latin-1"), "a", "ä"),
+        (b"a=1\r\na=2\r\n", "a", "2"),
+        (b"a=b # not a comment", "a", "b # not a comment"),
+        (b"\xef\xbb\xbfa=b", "a", "b"),
+        (b"a=b\\", "a", "b"),
+        (b"#x\\\na=b", "a", "b"),
+    ],
+)
+def test_properties_syntax(line: bytes, key: str, value: str) -> None:
+    assert parse_properties(line)[key] == value
+
+
+def test_comments_and_blank_lines_hold_no_keys() -> None:
+    assert parse_properties(b"# a=1\n\n  ! b=2\n \t\n") == {}
+
+
+def test_a_broken_unicode_escape_is_an_error() -> None:
+    with pytest.raises(ValueError, match="four hexadecimal digits"):
+        parse_properties(b"a=\\u12")
+
+
+def _escaped(text: str) -> str:
+    special = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
+    return "".join(special.get(c) or (f"\\{c}" if c in " =:#!\\" else c) for c in text)
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), min_size=1).filter(
+            lambda key: key == key.strip() and "\ufeff" not in key
+        ),
+        st.text(st.characters(codec="utf-8")).filter(lambda value: value == value.strip()),
+    )
+)
+def test_escaped_properties_come_back(settings: dict[str, str]) -> None:
+    text = "".join(f"{_escaped(key)}={_escaped(value)}\n" for key, value in settings.items())
+    assert parse_properties(text.encode()) == settings
+
+
+def test_defaults_are_those_of_zookeeper(tmp_path: Path) -> None:
+    config = load_config(None, {"dataDir": str(tmp_path)}).config
+    assert (config.client_port, config.client_address) == (2181, "")
+    assert config.tick_time_ms == 3000
+    assert (config.min_session_timeout_ms, config.max_session_timeout_ms) == (6000, 60_000)
+    assert (config.connections_per_address_max, config.connections_max) == (60, 0)
+    assert config.jute_max_buffer_bytes == config.jute_extra_size_bytes == 1_048_575
+    assert config.four_letter_words == {"srvr"}
+    assert config.extended_types
+    assert config.data_log_dir == config.data_dir == str(tmp_path)
+
+
+def test_a_config_made_in_code_derives_the_same_values() -> None:
+    config = Config(data_dir="d", tick_time_ms=100, jute_max_buffer_bytes=100)
+    assert (config.min_session_timeout_ms, config.max_session_timeout_ms) == (200, 2000)
+    assert config.jute_extra_size_bytes == 1024
+
+
+def test_a_typical_file(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path,
+        """
+        tickTime=2000
+        initLimit=10
+        syncLimit=5
+        clientPort: 21811
+        clientPortAddress=[::1]
+        maxClientCnxns=0
+        maxSessionTimeout=90000
+        autopurge.purgeInterval=1
+        zookeeper.snapCount = 5000
+        jute.maxbuffer=0x200000
+        4lw.commands.whitelist=ruok, stat ,mntr
+        skipACL=yes
+        forceSync=NO
+        extendedTypesEnabled=False
+        znode.container.checkIntervalMs=100
+        """,
+    )
+    config = loaded.config
+    assert (config.client_port, config.client_address) == (21811, "::1")
+    assert (config.min_session_timeout_ms, config.max_session_timeout_ms) == (4000, 90_000)
+    assert config.connections_per_address_max == 0
+    assert (config.purge_interval_h, config.snap_count) == (1.0, 5000)
+    assert config.jute_max_buffer_bytes == config.jute_extra_size_bytes == 0x200000
+    assert config.four_letter_words == {"ruok", "stat", "mntr"}
+    assert (config.skip_acl, config.force_sync, config.extended_types) == (True, False, False)
+    assert config.container_check_interval_ms == 100
+    assert loaded.warnings == []
+    assert loaded.ignored == ["only servers of an ensemble use: initLimit, syncLimit"]
+
+
+def test_overrides_win_with_or_without_prefix(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.cfg"
+    path.write_text(f"dataDir={tmp_path}\nsnapCount=10\nclientPort=1\n")
+    loaded = load_config(str(path), {"zookeeper.snapCount": "20", "clientPort": "0"})
+    assert (loaded.config.snap_count, loaded.config.client_port) == (20, 0)
+
+
+def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        "tickTime=0\nclientPort=70000\nskipACL=maybe\nenforceQuota=on\nsnapCount=many\n"
+        "jute.maxbuffer=1\nconnection_throttle_drop_increase=nan\n",
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "tickTime=0",
+        "clientPort=70000",
+        "skipACL=maybe",
+        "enforceQuota=on",
+        "snapCount=many",
+        "jute.maxbuffer=1",
+        "connection_throttle_drop_increase=nan",
+    ]
+    assert all(len(line.partition(": ")[2]) > 5 for line in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("minSessionTimeout=9000\nmaxSessionTimeout=8000", "minSessionTimeout=9000"),
+        ("tickTime=1000\nminSessionTimeout=30000", "maxSessionTimeout=20000"),
+        ("minSessionTimeout=0", "minSessionTimeout=0"),
+        ("clientPortAddress=127.0.0.1", "needs clientPort"),
+        ("secureClientPort=2281", "TLS is not available"),
+        ("sslQuorum=true", "TLS is not available"),
+        ("client.portUnification=TRUE", "TLS is not available"),
+        ("reconfigEnabled=true", "not available in this version"),
+        ("localSessionsEnabled=true", "not available in this version"),
+        ("reconfigEnabled=yes", "must be true or false"),
+        ("sessionRequireClientSASLAuth=true", "SASL"),
+        ("electionAlg=1", "only 3"),
+        ("peerType=observer", "observers"),
+        ("peerType=boss", "participant or observer"),
+        ("db.autocreate=false", "empty data directory"),
+        ("metricsProvider.className=org.example.Mine", "PrometheusMetricsProvider"),
+        (
+            "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+            "SASL is not available",
+        ),
+        ("authProvider.x=org.example.MyProvider", "cannot be loaded"),
+        ("enforce.auth.enabled=true", "needs enforce.auth.schemes"),
+        ("enforce.auth.enabled=true\nenforce.auth.schemes=digest,sasl", "the scheme sasl"),
+        ("DigestAuthenticationProvider.digestAlg=ROT13", "must be one of"),
+        ("initLimit=soon", "must be a whole number"),
+        ("syncEnabled=maybe", "must be true or false"),
+        ("server.1=a:1:2\nserver.2=b:1:2", "several servers"),
+        ("server.1=a:1:2\nstandaloneEnabled=false", "one server"),
+        ("server.1=a:1", "HOST:PORT:ELECTIONPORT"),
+        ("server.one=a:1:2", "whole number from 0 to 255"),
+        ("server.1=a:1:2:observer", "observers"),
+        ("clientPort=1\nserver.1=a:1:2;3", "another client port"),
+        ("dynamicConfigFile=/nonexistent/dynamic", "cannot be read"),
+        ("autopurge.purgeInterval=often", "hours"),
+    ],
+)
+def test_refused(tmp_path: Path, text: str, expected: str) -> None:
+    (line,) = problems(tmp_path, text)
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "reconfigEnabled=false\nsslQuorum=false\nelectionAlg=3\npeerType=participant",
+        "standaloneEnabled=true\ndb.autocreate=true\nadmin.enableServer=false",
+        "authProvider.1=org.apache.zookeeper.server.auth.DigestAuthenticationProvider",
+        "connection_throttle_tokens=0\nlargeRequestThreshold=-1",
+    ],
+)
+def test_what_is_the_case_anyway_is_not_worth_a_line(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, text).ignored == []
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("preAllocSize", "storage"),
+        ("serverCnxnFactory", "Java"),
+        ("nio.numSelectorThreads", "Java"),
+        ("ssl.keyStore.location", "TLS"),
+        ("admin.serverPort", "AdminServer"),
+        ("metricsProvider.httpPort", "Prometheus"),
+        ("superUser.1", "SASL"),
+        ("connection_throttle_tokens", "not acted upon"),
+        ("autopurge.snapRetainCont", "not a setting"),
+    ],
+)
+def test_ignored_keys_are_named_with_their_reason(tmp_path: Path, key: str, reason: str) -> None:
+    (line,) = load(tmp_path, f"{key}=7").ignored
+    assert reason in line
+    assert line.endswith(f": {key}")
+
+
+def test_no_key_has_two_meanings() -> None:
+    tables = [
+        *config_keys.OBEYED,
+        *config_keys.KEPT,
+        *config_keys.REFUSED,
+        *config_keys.REFUSED_WHEN_TRUE,
+        *(key for keys in config_keys.IGNORED.values() for key in keys),
+    ]
+    assert sorted(tables) == sorted(set(tables))
+
+
+def test_every_field_of_the_tables_exists() -> None:
+    named = {field for field, _ in (config_keys.OBEYED | config_keys.KEPT).values()}
+    fields = set(Config.__dataclass_fields__)
+    # enforce.auth.enabled only decides whether enforce_auth_schemes is filled.
+    assert named - fields == {"enforce_auth"}
+    assert fields - named == {"server_id", "require_sasl"}
+
+
+def test_a_single_server_line_is_a_standalone_server(tmp_path: Path) -> None:
+    config = load(tmp_path, "server.3=[::1]:2888:3888:participant;127.0.0.1:2555").config
+    assert (config.client_port, config.client_address) == (2555, "127.0.0.1")
+
+
+def test_the_port_of_the_command_line_wins_over_that_of_a_server_line(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.cfg"
+    path.write_text(f"dataDir={tmp_path}\nserver.1=h:2888:3888;2555\n")
+    assert load_config(str(path), {"clientPort": "0"}).config.client_port == 0
+    with pytest.raises(ConfigError, match="several servers"):
+        load_config(str(path), {"server.2": "h:2889:3889;2556"})
+
+
+def test_the_dynamic_file_is_read(tmp_path: Path) -> None:
+    dynamic = tmp_path / "zoo.cfg.dynamic"
+    dynamic.write_text("server.1=h:2888:3888;2666\nversion=100000000\n")
+    assert load(tmp_path, f"dynamicConfigFile={dynamic}").config.client_port == 2666
+    assert (
+        "belong into that file"
+        in problems(tmp_path, f"dynamicConfigFile={dynamic}\nserver.1=h:1:2;2666")[0]
+    )
+    dynamic.write_text("tickTime=5\n")
+    assert "does not belong" in problems(tmp_path, f"dynamicConfigFile={dynamic}")[0]
+
+
+def test_enforced_schemes(tmp_path: Path) -> None:
+    on = load(tmp_path, "enforce.auth.enabled=true\nenforce.auth.schemes=digest, ip").config
+    assert on.enforce_auth_schemes == ("digest", "ip")
+    off = load(tmp_path, "enforce.auth.enabled=false\nenforce.auth.schemes=digest").config
+    assert off.enforce_auth_schemes == ()
+
+
+def test_myid(tmp_path: Path) -> None:
+    (tmp_path / "myid").write_text("7\n")
+    assert load(tmp_path, "").config.server_id == 7
+    (tmp_path / "myid").write_text("255")
+    assert load(tmp_path, "extendedTypesEnabled=false").config.server_id == 255
+    (line,) = problems(tmp_path, "")
+    assert "255" in line
+    assert "from 0 to 254" in line
+
+
+def test_the_data_directory_is_required_and_may_be_required_to_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--data-dir"):
+        load_config(None, {})
+    missing = str(tmp_path / "missing")
+    assert load_config(None, {"dataDir": missing}).config.data_dir == missing
+    with pytest.raises(ConfigError, match="does not exist"):
+        load_config(None, {"dataDir": missing, "datadir.autocreate": "false"})
+
+
+def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"zoo\.cfg: cannot be read: No such file"):
+        load_config(str(tmp_path / "zoo.cfg"), {})
+
+
+def test_values_below_apaches_minimum_are_lifted_and_told(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "clientPort=1\nsnapCount=1\nautopurge.snapRetainCount=1")
+    assert (loaded.config.snap_count, loaded.config.snap_retain_count) == (2, 3)
+    assert len(loaded.warnings) == 2
+
+
+@pytest.mark.parametrize(("text", "hours"), [("2", 2.0), ("30m", 0.5), ("1d", 24.0), ("0", 0.0)])
+def test_purge_interval_units(tmp_path: Path, text: str, hours: float) -> None:
+    assert load(tmp_path, f"autopurge.purgeInterval={text}").config.purge_interval_h == hours
+
+
+def test_a_whitelist_of_odd_words_is_told(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "clientPort=1\n4lw.commands.whitelist=stat;ruok, mntr")
+    assert loaded.config.four_letter_words == {"stat;ruok", "mntr"}
+    assert loaded.warnings == ["4lw.commands.whitelist: stat;ruok: no word of four letters"]
+
+
+def test_the_star_opens_every_word_and_read_only_mode_opens_isro(tmp_path: Path) -> None:
+    star = load(tmp_path, "4lw.commands.whitelist=srvr, *").config
+    assert star.four_letter_words == {"*"}
+    assert load(tmp_path, "readonlymode.enabled=true").config.four_letter_words == {"srvr", "isro"}
+
+
+@given(st.binary(max_size=300))
+def test_no_file_content_breaks_the_parser(content: bytes) -> None:
+    try:
+        parse_properties(content)
+    except ValueError as error:
+        assert "hexadecimal" in str(error)

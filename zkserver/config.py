@@ -1,0 +1,346 @@
+"""zoo.cfg and the command line, turned into one frozen ``Config``.
+
+``load_config`` reads a file in Apache's format, lays the overrides of the
+command line over it and checks everything at once, so that one run names every
+mistake. What each key means to us is written down in ``config_keys``, files and
+membership lines are read by ``config_files``; here the values are brought
+together and checked against each other.
+
+Only light modules are imported, because this runs before the first request
+can be answered.
+"""
+
+# pathlib would cost the start of the server several milliseconds.
+# ruff: noqa: PTH112, PTH118, PTH123
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zkserver import config_keys
+from zkserver.config_files import PREFIX, read_settings, resolve_servers
+
+DEFAULT_CLIENT_PORT = 2181
+_SESSION_TICKS_MIN = 2
+_SESSION_TICKS_MAX = 20
+_SNAP_RETAIN_MIN = 3
+_SNAP_COUNT_MIN = 2
+_EXTRA_SIZE_MIN = 1024
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; ``problems`` has one line for each mistake."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything the server is told at start; defaults are those of ZooKeeper 3.8.
+
+    The one meant difference: ``extended_types`` (TTL nodes) is on.
+    """
+
+    # Where the data live; data_log_dir "" becomes data_dir.
+    data_dir: str
+    data_log_dir: str = ""
+    # From dataDir/myid when that file exists, else 0.
+    server_id: int = 0
+    # Whether a missing data_dir is made; load_config refuses one when not.
+    data_dir_autocreate: bool = True
+
+    # Port 0 binds any free one; address "" means all addresses.
+    client_port: int = DEFAULT_CLIENT_PORT
+    client_address: str = ""
+    # -1 leaves the length of the accept queue to the server.
+    listen_backlog: int = -1
+    # 0 means no limit for both.
+    connections_per_address_max: int = 60
+    connections_max: int = 0
+    # A connection without a complete handshake is closed after this time.
+    sessionless_timeout_ms: int = 10_000
+
+    tick_time_ms: int = 3000
+    # -1 becomes 2 and 20 ticks.
+    min_session_timeout_ms: int = -1
+    max_session_timeout_ms: int = -1
+
+    # The longest frame that is accepted.
+    jute_max_buffer_bytes: int = 0xFFFFF
+    # What a string or buffer may be longer than that; -1 becomes the same value, at least 1024.
+    jute_extra_size_bytes: int = -1
+    # Requests in work above which no busy connection is read.
+    outstanding_max: int = 1000
+
+    # Writes between two snapshots, snapshots kept, hours between purges (0: never).
+    snap_count: int = 100_000
+    snap_retain_count: int = 3
+    purge_interval_h: float = 0.0
+    # False answers writes before they are on disk.
+    force_sync: bool = True
+    # A flush that takes longer is logged.
+    fsync_warning_ms: int = 1000
+
+    # The four letter words that are answered; "*" in it stands for all.
+    four_letter_words: frozenset[str] = frozenset({"srvr"})
+    # Has no effect on a standalone server but to open the word isro.
+    read_only_mode: bool = False
+
+    extended_types: bool = True
+    emulate_353_ttl: bool = False
+    enforce_quota: bool = False
+    container_check_interval_ms: int = 60_000
+    container_max_per_minute: int = 10_000
+    # 0 keeps containers that never had a child.
+    container_never_used_ms: int = 0
+
+    skip_acl: bool = False
+    digest_auth_enabled: bool = True
+    # "super:<hash>", or "" for no super user.
+    super_digest: str = ""
+    # Java's name, a key of config_keys.DIGEST_ALGORITHMS.
+    digest_algorithm: str = "SHA1"
+    # A connection needs an identity of one of these schemes; empty: none is needed.
+    enforce_auth_schemes: tuple[str, ...] = ()
+    # Never true from a file as long as SASL is not available.
+    require_sasl: bool = False
+
+    # The rest is kept but not acted upon yet (config_keys.KEPT).
+    request_throttle_max_requests: int = 0
+    request_throttle_stall_time_ms: int = 100
+    request_throttle_drop_stale: bool = True
+    request_stale_latency_check: bool = False
+    request_stale_connection_check: bool = True
+    request_throttler_shutdown_timeout_ms: int = 10_000
+    throttled_op_wait_time_ms: int = 0
+    connection_throttle_tokens: int = 0
+    connection_throttle_fill_time_ms: int = 1
+    connection_throttle_fill_count: int = 1
+    connection_throttle_freeze_time_ms: int = -1
+    connection_throttle_drop_increase: float = 0.02
+    connection_throttle_drop_decrease: float = 0.002
+    connection_throttle_decrease_ratio: float = 0.0
+    connection_throttle_weight_enabled: bool = False
+    connection_throttle_global_session_weight: int = 3
+    connection_throttle_renew_session_weight: int = 2
+    connection_throttle_local_session_weight: int = 1
+    large_request_max_bytes: int = 104_857_600
+    large_request_threshold_bytes: int = -1
+
+    def __post_init__(self) -> None:
+        """Replace the values that stand for "derive it from another one"."""
+        derived: dict[str, object] = {}
+        if not self.data_log_dir:
+            derived["data_log_dir"] = self.data_dir
+        if self.min_session_timeout_ms == -1:
+            derived["min_session_timeout_ms"] = _SESSION_TICKS_MIN * self.tick_time_ms
+        if self.max_session_timeout_ms == -1:
+            derived["max_session_timeout_ms"] = _SESSION_TICKS_MAX * self.tick_time_ms
+        if self.jute_extra_size_bytes == -1:
+            # BinaryInputArchive: the maximum itself, but never less than 1024.
+            derived["jute_extra_size_bytes"] = max(self.jute_max_buffer_bytes, _EXTRA_SIZE_MIN)
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration and what the user should be told about it when the server starts."""
+
+    config: Config
+    # One line per reason, each ending with the keys that have no effect for it.
+    ignored: list[str]
+    # One line per value that was changed or looks like a mistake.
+    warnings: list[str]
+
+
+class _Reader:
+    """Collects fields, problems and remarks while the keys are gone through."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, object] = {}
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self.no_effect: dict[str, list[str]] = {}
+
+    def read(self, settings: Mapping[str, str]) -> None:
+        for key, value in settings.items():
+            try:
+                self._read_key(key, value)
+            except ValueError as error:
+                self.problems.append(f"{key}={value}: {error}")
+
+    def _read_key(self, key: str, value: str) -> None:
+        if known := config_keys.OBEYED.get(key):
+            self.fields[known[0]] = known[1](value)
+        elif known := config_keys.KEPT.get(key):
+            field, parse = known
+            self.fields[field] = parsed = parse(value)
+            # A value that is the default anyway needs no action to be obeyed.
+            if parsed != getattr(_DEFAULTS, field):
+                self._ignore(key, "understood, but not acted upon in this version")
+        elif reason := config_keys.refusal(key, value):
+            raise ValueError(reason)
+        else:
+            # A value that Apache would refuse is a mistake, even where it has no effect.
+            if check := config_keys.CHECKED.get(key):
+                check(value)
+            if not config_keys.harmless(key, value):
+                self._ignore(key, config_keys.ignored_reason(key))
+
+    def _ignore(self, key: str, reason: str) -> None:
+        self.no_effect.setdefault(reason, []).append(key)
+
+
+_DEFAULTS = Config(data_dir=".")
+
+
+def load_config(path: str | None, overrides: Mapping[str, str]) -> Loaded:
+    """The configuration of file ``path`` (None: defaults only) with ``overrides`` on top.
+
+    Keys of ``overrides`` are those of zoo.cfg or system properties, with or
+    without the ``zookeeper.`` prefix. Raises ``ConfigError`` with every problem
+    that was found, each naming the key and its value.
+    """
+    reader = _Reader()
+    settings = read_settings(path, reader.problems) if path is not None else {}
+    in_file = frozenset(settings)
+    given = {key.removeprefix(PREFIX): value for key, value in overrides.items()}
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    # The membership is settled first, so that --port wins over the port of a server.N line.
+    members = ("server.", "dynamicConfigFile", "standaloneEnabled")
+    settings.update({key: given.pop(key) for key in list(given) if key.startswith(members)})
+    resolve_servers(settings, reader.problems)
+    settings.update(given)
+    reader.read(settings)
+    _check_client_address(settings, in_file, reader)
+    _check_timeouts(reader)
+    _check_authentication(reader)
+    _adjust(reader)
+    data_dir = reader.fields.get("data_dir")
+    if not isinstance(data_dir, str):
+        if "dataDir" not in settings:
+            reader.problems.append(
+                "dataDir: is required; set it in the file, or give --data-dir DIRECTORY"
+            )
+    else:
+        _look_into(data_dir, reader)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    ignored = [f"{reason}: {', '.join(keys)}" for reason, keys in reader.no_effect.items()]
+    # Each value was made by the parser that stands beside its field's name in the tables.
+    config = Config(**reader.fields)  # type: ignore[arg-type]
+    return Loaded(config, ignored, reader.warnings)
+
+
+def _check_client_address(
+    settings: Mapping[str, str], in_file: frozenset[str], reader: _Reader
+) -> None:
+    if "clientPort" in settings:
+        return
+    if "clientPortAddress" in in_file:
+        reader.problems.append(
+            f"clientPortAddress={settings['clientPortAddress']}: needs clientPort beside it"
+        )
+    elif in_file:
+        reader.warnings.append(f"clientPort is not set: using {DEFAULT_CLIENT_PORT}")
+
+
+def _number(reader: _Reader, field: str) -> int:
+    value = reader.fields.get(field, getattr(_DEFAULTS, field))
+    return value if isinstance(value, int) else 0
+
+
+def _check_timeouts(reader: _Reader) -> None:
+    tick = _number(reader, "tick_time_ms")
+    bounds = [-1, -1]
+    for index, field in enumerate(("min_session_timeout_ms", "max_session_timeout_ms")):
+        value = reader.fields.get(field, -1)
+        if value == 0:
+            name = ("minSessionTimeout", "maxSessionTimeout")[index]
+            reader.problems.append(f"{name}=0: must be above 0, or -1 for the default")
+        ticks = (_SESSION_TICKS_MIN, _SESSION_TICKS_MAX)[index]
+        bounds[index] = value if isinstance(value, int) and value != -1 else ticks * tick
+    if bounds[0] > bounds[1]:
+        reader.problems.append(
+            f"minSessionTimeout={bounds[0]}: must not be above maxSessionTimeout={bounds[1]} "
+            f"(unset, they are {_SESSION_TICKS_MIN} and {_SESSION_TICKS_MAX} times tickTime)"
+        )
+
+
+def _check_authentication(reader: _Reader) -> None:
+    """enforce.auth.* as AuthenticationHelper checks them: on needs schemes that exist."""
+    enforced = reader.fields.pop("enforce_auth", False)
+    schemes = reader.fields.pop("enforce_auth_schemes", ())
+    if enforced and isinstance(schemes, tuple):
+        if not schemes:
+            reader.problems.append(
+                "enforce.auth.enabled=true: needs enforce.auth.schemes=digest (or ip)"
+            )
+        for scheme in schemes:
+            if scheme not in ("digest", "ip"):
+                reader.problems.append(
+                    f"enforce.auth.schemes={','.join(schemes)}: the scheme {scheme} is not "
+                    "available in this version; digest and ip are"
+                )
+        if "digest" in schemes and reader.fields.get("digest_auth_enabled") is False:
+            reader.problems.append(
+                "enforce.auth.schemes=digest: contradicts "
+                "DigestAuthenticationProvider.enabled=false"
+            )
+        reader.fields["enforce_auth_schemes"] = schemes
+    digest = reader.fields.get("super_digest")
+    if digest and not (isinstance(digest, str) and digest.startswith("super:")):
+        reader.warnings.append(
+            "DigestAuthenticationProvider.superDigest does not start with super:, "
+            "so only a user of the name it starts with can match it"
+        )
+
+
+def _adjust(reader: _Reader) -> None:
+    """Lift values to the minimum that Apache lifts them to, and say so as it does."""
+    for key, field, minimum in (
+        ("snapCount", "snap_count", _SNAP_COUNT_MIN),
+        ("autopurge.snapRetainCount", "snap_retain_count", _SNAP_RETAIN_MIN),
+    ):
+        if _number(reader, field) < minimum:
+            reader.warnings.append(f"{key}={reader.fields[field]}: using the minimum, {minimum}")
+            reader.fields[field] = minimum
+    allowed = reader.fields.get("four_letter_words", _DEFAULTS.four_letter_words)
+    if isinstance(allowed, frozenset):
+        strange = sorted(word for word in allowed if word != "*" and len(word.encode()) != 4)
+        if strange:
+            reader.warnings.append(
+                f"4lw.commands.whitelist: {', '.join(strange)}: no word of four letters"
+            )
+    # FourLetterCommands.resetWhiteList adds isro by itself for read-only mode.
+    if reader.fields.get("read_only_mode") and isinstance(allowed, frozenset):
+        reader.fields["four_letter_words"] = allowed | {"isro"}
+
+
+def _look_into(data_dir: str, reader: _Reader) -> None:
+    """Read dataDir/myid, and hold datadir.autocreate=false."""
+    if reader.fields.get("data_dir_autocreate") is False and not os.path.isdir(data_dir):
+        reader.problems.append(
+            f"dataDir={data_dir}: does not exist, and datadir.autocreate=false forbids making it"
+        )
+    path = os.path.join(data_dir, "myid")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.readline().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        reader.problems.append(f"{path}: cannot be read: {error.strerror or error}")
+        return
+    # Ids of 255 would make session ids look like owners of TTL nodes (EphemeralType).
+    highest = 255 if reader.fields.get("extended_types") is False else 254
+    try:
+        reader.fields["server_id"] = config_keys.whole(0, highest)(text)
+    except ValueError as error:
+        reader.problems.append(f"{path}: holds {text!r}: {error}")

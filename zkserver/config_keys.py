@@ -1,0 +1,362 @@
+"""What each configuration key means to us: obeyed, kept, ignored or refused.
+
+Every documented key of Apache ZooKeeper is in exactly one of the tables below
+(``zoo.cfg`` keys as well as system properties, which are written here without
+their ``zookeeper.`` prefix). Nothing is dropped in silence: a key which has no
+effect here is named when the server starts, and one whose neglect would break
+a promise (encryption, authentication, replication) stops the start instead.
+
+Source: Apache's QuorumPeerConfig.parseProperties and its administrator's guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Parser = Callable[[str], object]
+
+_INT_MAX = 2**31 - 1
+
+
+def whole(low: int, high: int = _INT_MAX) -> Parser:
+    """A parser of integers in ``low..high``, decimal or ``0x`` hexadecimal (Integer.decode)."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text, 16 if text.lower().startswith(("0x", "-0x")) else 10)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise ValueError(
+                f"must be a whole number of at least {low}"
+                if high == _INT_MAX
+                else f"must be a whole number from {low} to {high}"
+            )
+        return number
+
+    return parse
+
+
+def fraction(text: str) -> float:
+    """A number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    # The comparison is written so that NaN fails it.
+    if not 0 <= number < float("inf"):
+        raise ValueError("must be a number of at least 0")
+    return number
+
+
+def true_or_false(text: str) -> bool:
+    """``true`` or ``false`` in any case, as QuorumPeerConfig.parseBoolean takes them."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text.lower() == "true"
+
+
+def yes_or_no(text: str) -> bool:
+    """``yes`` or ``no``: the two old switches skipACL and forceSync use these words."""
+    if text.lower() not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text.lower() == "yes"
+
+
+def nonempty(text: str) -> str:
+    """Any text but none."""
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+def host(text: str) -> str:
+    """A host name or address; the brackets of an IPv6 address are taken off."""
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    if any(char in text for char in " \t/[]"):
+        raise ValueError("must be a host name or an address")
+    return text
+
+
+def hours(text: str) -> float:
+    """Hours as a number; ``30m``, ``12h`` and ``1d`` as ZooKeeper 3.10 takes them."""
+    units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+    scale = units.get(text[-1:].lower(), 0.0)
+    digits = text[:-1] if scale else text
+    if not digits.isdecimal():
+        raise ValueError("must be a number of hours, or one with a unit: 30m, 12h, 1d")
+    return int(digits) * (scale or 1.0)
+
+
+def words(text: str) -> frozenset[str]:
+    """A comma separated list; any ``*`` in it stands for everything."""
+    found = frozenset(word.strip() for word in text.split(",") if word.strip())
+    return frozenset({"*"}) if "*" in found else found
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A comma separated list in its order."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+#: Java's names of message digests and what hashlib calls them.
+DIGEST_ALGORITHMS = {
+    "MD5": "md5",
+    "SHA": "sha1",
+    "SHA1": "sha1",
+    "SHA-1": "sha1",
+    "SHA-224": "sha224",
+    "SHA-256": "sha256",
+    "SHA-384": "sha384",
+    "SHA-512": "sha512",
+    "SHA3-224": "sha3_224",
+    "SHA3-256": "sha3_256",
+    "SHA3-384": "sha3_384",
+    "SHA3-512": "sha3_512",
+}
+
+
+def digest_algorithm(text: str) -> str:
+    """Java's name of a message digest, in capitals."""
+    if text.upper() not in DIGEST_ALGORITHMS:
+        raise ValueError("must be one of " + ", ".join(DIGEST_ALGORITHMS))
+    return text.upper()
+
+
+def compatible_data_dir(text: str) -> str:
+    """A directory's path."""
+    if "\0" in text:
+        raise ValueError("must not contain a NUL character")
+    return nonempty(text)
+
+
+#: Keys with a field of ``Config`` that the server acts upon.
+OBEYED: dict[str, tuple[str, Parser]] = {
+    "dataDir": ("data_dir", compatible_data_dir),
+    "dataLogDir": ("data_log_dir", compatible_data_dir),
+    "clientPort": ("client_port", whole(0, 65535)),
+    "clientPortAddress": ("client_address", host),
+    "tickTime": ("tick_time_ms", whole(1)),
+    "minSessionTimeout": ("min_session_timeout_ms", whole(-1)),
+    "maxSessionTimeout": ("max_session_timeout_ms", whole(-1)),
+    "maxClientCnxns": ("connections_per_address_max", whole(0)),
+    "maxCnxns": ("connections_max", whole(0)),
+    "clientPortListenBacklog": ("listen_backlog", whole(-1)),
+    # The handshake is a frame of 45 bytes, so anything below it shuts every client out.
+    "jute.maxbuffer": ("jute_max_buffer_bytes", whole(64)),
+    "jute.maxbuffer.extrasize": ("jute_extra_size_bytes", whole(-1)),
+    "globalOutstandingLimit": ("outstanding_max", whole(1)),
+    "nio.sessionlessCnxnTimeout": ("sessionless_timeout_ms", whole(1)),
+    "snapCount": ("snap_count", whole(0)),
+    "autopurge.snapRetainCount": ("snap_retain_count", whole(0)),
+    "autopurge.purgeInterval": ("purge_interval_h", hours),
+    "forceSync": ("force_sync", yes_or_no),
+    "fsync.warningthresholdms": ("fsync_warning_ms", whole(0)),
+    "datadir.autocreate": ("data_dir_autocreate", true_or_false),
+    "4lw.commands.whitelist": ("four_letter_words", words),
+    "readonlymode.enabled": ("read_only_mode", true_or_false),
+    "extendedTypesEnabled": ("extended_types", true_or_false),
+    "emulate353TTLNodes": ("emulate_353_ttl", true_or_false),
+    "enforceQuota": ("enforce_quota", true_or_false),
+    "znode.container.checkIntervalMs": ("container_check_interval_ms", whole(1)),
+    "znode.container.maxPerMinute": ("container_max_per_minute", whole(1)),
+    "znode.container.maxNeverUsedIntervalMs": ("container_never_used_ms", whole(0)),
+    "skipACL": ("skip_acl", yes_or_no),
+    "DigestAuthenticationProvider.enabled": ("digest_auth_enabled", true_or_false),
+    "DigestAuthenticationProvider.superDigest": ("super_digest", str),
+    "DigestAuthenticationProvider.digestAlg": ("digest_algorithm", digest_algorithm),
+    "enforce.auth.enabled": ("enforce_auth", true_or_false),
+    "enforce.auth.schemes": ("enforce_auth_schemes", names),
+}
+
+#: Keys which are checked and kept in ``Config``, but which the server does not act upon yet.
+KEPT: dict[str, tuple[str, Parser]] = {
+    "request_throttle_max_requests": ("request_throttle_max_requests", whole(0)),
+    # The documentation's name of the same setting.
+    "requestThrottleLimit": ("request_throttle_max_requests", whole(0)),
+    "request_throttle_stall_time": ("request_throttle_stall_time_ms", whole(0)),
+    "request_throttle_drop_stale": ("request_throttle_drop_stale", true_or_false),
+    "request_stale_latency_check": ("request_stale_latency_check", true_or_false),
+    "request_stale_connection_check": ("request_stale_connection_check", true_or_false),
+    "request_throttler.shutdownTimeout": ("request_throttler_shutdown_timeout_ms", whole(0)),
+    "throttled_op_wait_time": ("throttled_op_wait_time_ms", whole(0)),
+    "connection_throttle_tokens": ("connection_throttle_tokens", whole(0)),
+    "connection_throttle_fill_time": ("connection_throttle_fill_time_ms", whole(1)),
+    "connection_throttle_fill_count": ("connection_throttle_fill_count", whole(0)),
+    "connection_throttle_freeze_time": ("connection_throttle_freeze_time_ms", whole(-1)),
+    "connection_throttle_drop_increase": ("connection_throttle_drop_increase", fraction),
+    "connection_throttle_drop_decrease": ("connection_throttle_drop_decrease", fraction),
+    "connection_throttle_decrease_ratio": ("connection_throttle_decrease_ratio", fraction),
+    "connection_throttle_weight_enabled": ("connection_throttle_weight_enabled", true_or_false),
+    "connection_throttle_global_session_weight": (
+        "connection_throttle_global_session_weight",
+        whole(0),
+    ),
+    "connection_throttle_renew_session_weight": (
+        "connection_throttle_renew_session_weight",
+        whole(0),
+    ),
+    "connection_throttle_local_session_weight": (
+        "connection_throttle_local_session_weight",
+        whole(0),
+    ),
+    "largeRequestMaxBytes": ("large_request_max_bytes", whole(0)),
+    "largeRequestThreshold": ("large_request_threshold_bytes", whole(-1)),
+}
+
+_ENSEMBLE = "only servers of an ensemble use"
+_JAVA = "settings of Java's networking, threads and caches, which do not exist here"
+_STORAGE = "settings of Apache's own files; the storage here is a different one"
+_TLS = "TLS is not available in this version"
+_SASL = "SASL is not available in this version"
+_ADMIN = "the HTTP AdminServer is not available in this version"
+_METRICS = "the Prometheus endpoint is not available in this version; mntr has the figures"
+
+#: Keys which are accepted without effect, grouped by the reason told at start.
+IGNORED: dict[str, tuple[str, ...]] = {
+    _ENSEMBLE: (
+        "initLimit", "syncLimit", "connectToLearnerMasterLimit", "syncEnabled",
+        "quorumListenOnAllIPs", "observerMasterPort",
+        "oraclePath", "leaderServes", "cnxTimeout", "quorumCnxnTimeoutMs", "maxTimeToWaitForEpoch",
+        "electionPortBindRetry", "portUnification", "sslQuorumReloadCertFiles", "tcpKeepAlive",
+        "localSessionsUpgradingEnabled", "ensembleAuthName", "jvm.pause.warn-threshold.ms",
+    ),
+    _JAVA: (
+        "serverCnxnFactory", "clientTcpKeepAlive", "watchManagerName", "bitHashCacheSize",
+        "maxInProcessingDeadWatchers", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
+        "forward_learner_requests_to_commit_processor_disabled", "enableEagerACLCheck",
+        "java.security.auth.login.config", "jmx", "jmx.log4j.disable", "audit.enable",
+        "audit.impl.class", "IPAuthenticationProvider.usexforwardedfor", "skipDNSCheck",
+    ),
+    _STORAGE: (
+        "preAllocSize", "snapSizeLimitInKb", "txnLogSizeLimitInKb", "flushDelay",
+        "maxWriteQueuePollTime", "maxBatchSize", "commitLogCount", "snapshot.compression.method",
+        "snapshot.trust.empty", "digest.enabled", "serializeLastProcessedZxid.enabled",
+        "closeSessionTxn.enabled", "snapshot.trust",
+    ),
+    _TLS: ("fips-mode", "client.certReload", "secureClientPortAddress"),
+    _SASL: ("allowSaslFailedClients", "letAnySaslUserDoX", "superUser"),
+}  # fmt: skip
+
+#: The same for whole families of keys; the first prefix that fits decides.
+IGNORED_PREFIXES: tuple[tuple[str, str], ...] = (
+    ("group.", _ENSEMBLE),
+    ("weight.", _ENSEMBLE),
+    ("multiAddress.", _ENSEMBLE),
+    ("quorum.", _ENSEMBLE),
+    ("leader.", _ENSEMBLE),
+    ("learner.", _ENSEMBLE),
+    ("follower.", _ENSEMBLE),
+    ("observer.", _ENSEMBLE),
+    ("fastleader.", _ENSEMBLE),
+    ("commitProcessor.", _JAVA),
+    ("nio.", _JAVA),
+    ("netty.", _JAVA),
+    ("jvm.pause.", _JAVA),
+    ("watcherClean", _JAVA),
+    ("pathStats.", _JAVA),
+    ("messageTracker.", _JAVA),
+    ("ssl.", _TLS),
+    ("client.portUnification", _TLS),
+    ("X509AuthenticationProvider.", _TLS),
+    ("superUser.", _SASL),
+    ("sasl.", _SASL),
+    ("kerberos.", _SASL),
+    ("admin.", _ADMIN),
+    ("metricsProvider.", _METRICS),
+)
+
+#: Keys without effect whose values Apache checks, so a mistake in them is told all the same.
+CHECKED: dict[str, Parser] = {
+    "initLimit": whole(0),
+    "syncLimit": whole(0),
+    "connectToLearnerMasterLimit": whole(0),
+    "observerMasterPort": whole(0, 65535),
+    "standaloneEnabled": true_or_false,
+    "syncEnabled": true_or_false,
+    "quorumListenOnAllIPs": true_or_false,
+    "portUnification": true_or_false,
+    "sslQuorumReloadCertFiles": true_or_false,
+    "localSessionsUpgradingEnabled": true_or_false,
+}
+
+_NOT_YET = "not available in this version"
+
+#: Switches which must stay off, with the reason; any other key of a family is ignored.
+REFUSED_WHEN_TRUE: dict[str, str] = {
+    "reconfigEnabled": f"dynamic reconfiguration is {_NOT_YET}; set it to false",
+    "localSessionsEnabled": f"local sessions are {_NOT_YET}; set it to false",
+    "sslQuorum": f"TLS is {_NOT_YET}; set it to false",
+    "client.portUnification": f"TLS is {_NOT_YET}; set it to false",
+    "sessionRequireClientSASLAuth": f"SASL is {_NOT_YET}, so no client could meet it",
+    "quorum.auth.enableSasl": f"SASL is {_NOT_YET}; set it to false",
+    "quorum.auth.learnerRequireSasl": f"SASL is {_NOT_YET}; set it to false",
+    "quorum.auth.serverRequireSasl": f"SASL is {_NOT_YET}; set it to false",
+}
+
+#: Keys which must not be there, with the reason.
+REFUSED: dict[str, str] = {
+    "secureClientPort": f"TLS is {_NOT_YET}; take the line out, or put a TLS proxy in front",
+    "ssl.context.supplier.class": "a Java class cannot be loaded by this server",
+    "ssl.authProvider": f"TLS is {_NOT_YET}",
+}
+
+
+def refusal(key: str, value: str) -> str | None:
+    """Why ``key=value`` cannot be accepted, or None."""
+    if key in REFUSED:
+        return REFUSED[key]
+    if key in REFUSED_WHEN_TRUE:
+        return REFUSED_WHEN_TRUE[key] if true_or_false(value) else None
+    if key == "electionAlg" and value != "3":
+        return "only 3 is supported"
+    if key == "peerType" and value.lower() != "participant":
+        if value.lower() == "observer":
+            return f"observers are {_NOT_YET}"
+        return "must be participant or observer"
+    if key == "db.autocreate" and not true_or_false(value):
+        return f"refusing to serve an empty data directory is {_NOT_YET}; set it to true"
+    if key == "metricsProvider.className":
+        known = ("DefaultMetricsProvider", "PrometheusMetricsProvider")
+        if value.rpartition(".")[2] not in known:
+            return "must be DefaultMetricsProvider or PrometheusMetricsProvider"
+    if key.startswith("authProvider."):
+        return _auth_provider_refusal(value)
+    return None
+
+
+def _auth_provider_refusal(class_name: str) -> str | None:
+    name = class_name.rpartition(".")[2]
+    # These two are registered in every server, so naming them changes nothing.
+    if name in ("DigestAuthenticationProvider", "IPAuthenticationProvider"):
+        return None
+    if name == "SASLAuthenticationProvider":
+        return f"SASL is {_NOT_YET}"
+    if name == "X509AuthenticationProvider":
+        return f"TLS, and with it x509, is {_NOT_YET}"
+    return "only the digest and ip schemes are available; a Java class cannot be loaded"
+
+
+def harmless(key: str, value: str) -> bool:
+    """Whether a key without a field says only what is the case here anyway."""
+    if key in REFUSED_WHEN_TRUE:
+        return True
+    if key in ("db.autocreate", "electionAlg", "peerType", "standaloneEnabled"):
+        return True
+    if key.startswith("authProvider."):
+        return True
+    if key == "metricsProvider.className":
+        return value.endswith("DefaultMetricsProvider")
+    return key == "admin.enableServer" and value.lower() == "false"
+
+
+def ignored_reason(key: str) -> str:
+    """Why a key without a field has no effect; for unknown ones too."""
+    for reason, keys in IGNORED.items():
+        if key in keys:
+            return reason
+    for prefix, reason in IGNORED_PREFIXES:
+        if key.startswith(prefix):
+            return reason
+    return "not a setting of ZooKeeper that this server knows"

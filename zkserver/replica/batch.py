@@ -1,0 +1,96 @@
+"""Batches: the writes that share one log record and one fdatasync.
+
+A batch is a list of **runs** in the order of arrival. A run is what came from one
+connection in one piece: contiguous request frames, all writes or all reads. Writes are
+logged as they came; reads ride along because they stand behind a write of their own
+session, and are answered when their turn comes.
+
+The payload of a log record is its runs of writes, each ``int length of the frames, long
+session, int length of the identities, identities, frames``; the frames keep their own
+length prefixes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from zkserver.paxos.ballot import Ballot
+from zkserver.replica.connection import Caller, Connection
+from zkserver.wire.jute import INT, Reader
+from zkserver.wire.records import read_ids
+
+#: Bytes that a run costs in the log beside its frames, for the size limit.
+RUN_OVERHEAD: Final = 16
+
+
+class Run(NamedTuple):
+    """Contiguous frames of one caller, all writes or all reads."""
+
+    conn: Connection | None
+    caller: Caller
+    frames: bytes
+    #: Number of frames if they are writes, else 0.
+    writes: int
+    #: Number of frames.
+    frame_count: int
+
+
+class Batch:
+    """Runs that travel through the log together."""
+
+    __slots__ = ("ballot", "index", "opened_ms", "runs", "size", "time_ms", "writes", "zxid")
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        #: Number of writes, and so of entries in the sequence.
+        self.writes = 0
+        #: Bytes of the log record, roughly.
+        self.size = 0
+        #: Monotonic time of its first write, milliseconds.
+        self.opened_ms = 0
+        #: The ballot in which it is proposed.
+        self.ballot = Ballot(0, 0)
+        #: Position of its first entry in the sequence; set when it is proposed.
+        self.index = 0
+        #: zxid of its first entry; set when it is proposed.
+        self.zxid = 0
+        #: Wall time of its entries, milliseconds since 1970; set when it is proposed.
+        self.time_ms = 0
+
+    def add(self, conn: Connection | None, caller: Caller, frames: bytes, writes: int) -> None:
+        """Append a run of writes."""
+        self.runs.append(Run(conn, caller, frames, writes, writes))
+        self.writes += writes
+        self.size += len(frames) + RUN_OVERHEAD
+
+    def hold(self, conn: Connection, caller: Caller, frames: bytes, count: int) -> None:
+        """Append a run of reads that wait for the writes before them."""
+        self.runs.append(Run(conn, caller, frames, 0, count))
+
+    def chunks(self) -> list[bytes]:
+        """The payload of the log record, in pieces to join."""
+        pieces: list[bytes] = []
+        pack = INT.pack
+        for _, caller, frames, writes, _ in self.runs:
+            if writes:
+                pieces += (pack(len(frames)), caller.prefix, frames)
+        return pieces
+
+
+def logged_runs(payload: bytes) -> Iterator[tuple[Caller, bytes]]:
+    """The runs of a log record's payload, for recovery; raises ``DecodeError``."""
+    reader = Reader(payload)
+    callers: dict[bytes, Caller] = {}
+    while reader.left:
+        size = reader.int32()
+        start = reader.pos
+        session_id = reader.int64()
+        ids = reader.buffer() or b""
+        prefix = payload[start : reader.pos]
+        caller = callers.get(prefix)
+        if caller is None:
+            caller = callers[prefix] = Caller(session_id, read_ids(ids))
+        first = reader.pos
+        reader.pos += size
+        yield caller, payload[first : reader.pos]

@@ -1,0 +1,135 @@
+"""The state of one client connection, without its socket."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from zkserver.tree.acl import Identities
+from zkserver.tree.sessions import Liveness
+from zkserver.wire.jute import INT, LONG
+from zkserver.wire.records import pack_ids
+
+if TYPE_CHECKING:
+    from zkserver.replica.batch import Batch
+
+
+class Phase(IntEnum):
+    """Where a connection is in its life."""
+
+    #: Nothing complete has come: a four letter word or a ConnectRequest is expected.
+    NEW = 0
+    #: The session is being created through the log; nothing is read meanwhile.
+    CONNECTING = 1
+    OPEN = 2
+    #: closeSession is on its way: no more requests are taken, those before it are answered.
+    DRAINING = 3
+    #: What is in ``out`` is sent, then it ends.
+    CLOSING = 4
+    CLOSED = 5
+
+
+class Caller:
+    """On whose behalf a request runs: a session and its identities, ready for the log."""
+
+    __slots__ = ("identities", "prefix", "session_id")
+
+    def __init__(self, session_id: int, identities: Identities) -> None:
+        self.session_id = session_id
+        self.identities = identities
+        packed = pack_ids(identities)  # type: ignore[arg-type]
+        #: What stands before this caller's requests in a log record.
+        self.prefix = LONG.pack(session_id) + INT.pack(len(packed)) + packed
+
+
+class Connection:
+    """A client connection as the core sees it. The shell keeps the socket beside it.
+
+    ``out`` holds frames to send, in order. The shell empties it; it may never be
+    replaced, since the hot loops hold on to it.
+    """
+
+    __slots__ = (
+        "address",
+        "caller",
+        "connected_ms",
+        "frames_received",
+        "frames_sent",
+        "has_read_only",
+        "inbuf",
+        "interest",
+        "last_op",
+        "last_response_ms",
+        "last_xid",
+        "last_zxid",
+        "latency_count",
+        "latency_last_ms",
+        "latency_max_ms",
+        "latency_min_ms",
+        "latency_total_ms",
+        "live",
+        "more",
+        "need",
+        "out",
+        "paused",
+        "pending",
+        "phase",
+        "port",
+        "queued",
+        "session_id",
+        "shell",
+        "timeout_ms",
+        "watching",
+        "why_closed",
+    )
+
+    def __init__(self, address: str, port: int, now_ms: int) -> None:
+        self.address = address
+        self.port = port
+        self.phase = Phase.NEW
+        #: Received bytes that are no complete frame yet.
+        self.inbuf = bytearray()
+        #: How many bytes ``inbuf`` needs before looking at it again is worth it.
+        self.need = 0
+        self.out: list[bytes] = []
+        self.session_id = 0
+        self.caller = Caller(0, ((b"ip", address.encode()),))
+        self.live: Liveness | None = None
+        self.timeout_ms = 0
+        self.has_read_only = True
+        #: The last batch that holds a write of this connection, if it is not executed yet.
+        self.pending: Batch | None = None
+        #: Requests of this connection that wait for a batch.
+        self.queued = 0
+        #: The core asks the shell not to read from it for now.
+        self.paused = False
+        #: Complete requests were set aside until what is in ``out`` is sent.
+        self.more = False
+        #: It may be in a watch table.
+        self.watching = False
+        #: Why the server ends the connection, for the log; empty when the client does.
+        self.why_closed = ""
+        #: The shell's own object for this connection.
+        self.shell: object = None
+        self.interest = 1
+        self.connected_ms = now_ms
+        self.frames_received = self.frames_sent = 0
+        self.last_op = 0
+        self.last_xid: int | None = None
+        self.last_zxid = -1
+        self.last_response_ms = 0
+        self.latency_count = self.latency_total_ms = self.latency_max_ms = 0
+        self.latency_last_ms = 0
+        self.latency_min_ms = 0
+
+    def measured(self, count: int, latency_ms: int, now_ms: int) -> None:
+        """Note that ``count`` requests were answered after ``latency_ms``."""
+        self.frames_sent += count
+        self.last_response_ms = now_ms
+        self.latency_last_ms = latency_ms
+        if not self.latency_count or latency_ms < self.latency_min_ms:
+            self.latency_min_ms = latency_ms
+        if latency_ms > self.latency_max_ms:
+            self.latency_max_ms = latency_ms
+        self.latency_count += count
+        self.latency_total_ms += count * latency_ms

@@ -1,0 +1,178 @@
+"""How a connection gets its session, and how sessions end.
+
+Source: ``ZooKeeperServer.processConnectRequest``, ``finishSessionInit``,
+``reopenSession``. The handshake's order of decisions is the reference's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from zkserver.replica.connection import Caller, Connection, Phase
+from zkserver.tree.sessions import Session
+from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
+from zkserver.wire.opcodes import Op
+from zkserver.wire.records import (
+    PASSWORD_BYTES,
+    ConnectRequest,
+    pack_connect_response,
+    pack_reply,
+    pack_request,
+    read_connect_request,
+)
+
+if TYPE_CHECKING:
+    from zkserver.replica.core import ReplicaCore
+
+_LONG_MIN: Final = -(1 << 63)
+_ID_MASK: Final = (1 << 64) - 1
+_REFUSED_PASSWORD: Final = bytes(PASSWORD_BYTES)
+
+
+def first_session_id(server_id: int, wall_ms: int) -> int:
+    """Where a server begins to count session ids (``SessionTrackerImpl.initializeNextSessionId``).
+
+    The server's id in the high byte, then the time of its start; so two servers, and two
+    starts of one, never hand out the same id.
+    """
+    # A standalone server without an id counts as server 1 here, in Apache too.
+    unsigned = (server_id or 1) << 56 | (wall_ms << 24 & _ID_MASK) >> 8
+    signed = unsigned - (1 << 64) if unsigned >= 1 << 63 else unsigned
+    return signed + 1 if signed == _LONG_MIN else signed
+
+
+def first_bytes(core: ReplicaCore, conn: Connection, now_ms: int) -> None:
+    """Look at a connection that has not said yet what it is."""
+    data = conn.inbuf
+    if len(data) < 4:
+        return
+    if core.four_letter_word is not None:
+        answer = core.four_letter_word(bytes(data[:12]))
+        if answer is None:
+            # A known word whose argument has not arrived.
+            return
+        if answer:
+            conn.out.append(answer)
+            core.end(conn, "four letter word")
+            return
+    size = int.from_bytes(data[:4], "big", signed=True)
+    if not 0 <= size <= core.settings.frame_bytes_max:
+        core.end(conn, f"first frame of {size} bytes")
+        return
+    if len(data) < 4 + size:
+        return
+    frame = bytes(data[4 : 4 + size])
+    del data[: 4 + size]
+    try:
+        request = read_connect_request(frame)
+    except DecodeError as error:
+        core.end(conn, f"malformed ConnectRequest: {error}")
+        return
+    core.stats.received += 1
+    conn.frames_received += 1
+    _connect(core, conn, request, now_ms)
+
+
+def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_ms: int) -> None:
+    conn.has_read_only = request.has_read_only
+    if request.last_zxid_seen > core.zxid:
+        core.end(
+            conn,
+            f"the client has seen zxid {request.last_zxid_seen:#x}, we are at {core.zxid:#x};"
+            " it must try another server",
+        )
+        return
+    settings = core.settings
+    timeout = max(settings.session_timeout_min_ms, request.timeout_ms)
+    conn.timeout_ms = min(settings.session_timeout_max_ms, timeout)
+    if request.session_id:
+        _reattach(core, conn, request, now_ms)
+        return
+    session_id = core.next_session_id
+    core.next_session_id = session_id + 1 if session_id != _LONG_MIN - 1 else _LONG_MIN + 1
+    conn.session_id = session_id
+    conn.caller = Caller(session_id, conn.caller.identities)
+    conn.phase = Phase.CONNECTING
+    body = INT.pack(conn.timeout_ms) + pack_buffer(core.random_bytes(PASSWORD_BYTES))
+    batch = core.batch
+    if not batch.runs:
+        batch.opened_ms = now_ms
+    batch.add(conn, conn.caller, pack_request(0, Op.CREATE_SESSION, body), 1)
+    conn.pending = batch
+    conn.queued += 1
+    core.outstanding += 1
+
+
+def _reattach(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_ms: int) -> None:
+    """Attach to an existing session with its password (``ZooKeeperServer.reopenSession``)."""
+    before = core.attached.get(request.session_id)
+    if before is not None:
+        # Even a wrong password throws the old connection out, as Apache's server does.
+        core.end(before, "the session was opened on another connection")
+        before.out.clear()
+    session = core.sessions.get(request.session_id)
+    live = core.expiry.sessions.get(request.session_id)
+    gone = session is None or live is None or live.closing
+    if gone or session is None or session.password != request.password:
+        conn.out.append(
+            pack_connect_response(
+                0, 0, _REFUSED_PASSWORD, read_only=False if conn.has_read_only else None
+            )
+        )
+        core.end(conn, "refused: the session is gone or the password is wrong")
+        return
+    conn.session_id = session.session_id
+    conn.caller = Caller(session.session_id, conn.caller.identities)
+    _open(core, conn, session, now_ms)
+    if before is not None and before.pending is not None:
+        # What the session wrote through the old connection comes before its next reads.
+        before.pending.hold(conn, conn.caller, b"", 0)
+        conn.pending = before.pending
+    core.resume(conn, now_ms)
+
+
+def _open(core: ReplicaCore, conn: Connection, session: Session, now_ms: int) -> None:
+    conn.phase = Phase.OPEN
+    conn.live = core.expiry.track(session.session_id, conn.timeout_ms, now_ms)
+    core.attached[session.session_id] = conn
+    core.stats.sent_extra += 1
+    conn.out.append(
+        pack_connect_response(
+            conn.timeout_ms,
+            session.session_id,
+            session.password,
+            read_only=False if conn.has_read_only else None,
+        )
+    )
+    core.dirty[conn] = None
+
+
+def apply(
+    core: ReplicaCore, conn: Connection | None, caller: Caller, op: int, reader: Reader, xid: int
+) -> None:
+    """Execute a logged createSession or closeSession."""
+    session_id = caller.session_id
+    if op == Op.CREATE_SESSION:
+        timeout_ms = reader.int32()
+        session = Session(session_id, timeout_ms, reader.buffer() or b"")
+        core.sessions[session_id] = session
+        if conn is None:
+            return
+        if conn.phase is Phase.CONNECTING:
+            _open(core, conn, session, core.now_ms)
+            if conn.inbuf:
+                core.after_open.append(conn)
+        else:
+            # The client left before its session was made: it can still expire.
+            core.expiry.track(session_id, timeout_ms, core.now_ms)
+        return
+    core.end_session(session_id)
+    attached = core.attached.get(session_id)
+    if conn is not None and conn.phase < Phase.CLOSED:
+        conn.out.append(pack_reply(xid, core.zxid, 0))
+        conn.phase = Phase.CLOSING
+        core.dirty[conn] = None
+    elif attached is not None:
+        # It expired: its connection is dropped without a word.
+        core.end(attached, "the session expired")
+        attached.out.clear()

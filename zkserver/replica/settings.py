@@ -1,0 +1,31 @@
+"""The settings that the core obeys, apart from those of the tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zkserver.tree.tree import TreeRules
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSettings:
+    """What :class:`zkserver.replica.core.ReplicaCore` needs of the configuration."""
+
+    server_id: int = 0
+    tick_ms: int = 3000
+    session_timeout_min_ms: int = 6000
+    session_timeout_max_ms: int = 60000
+    #: The largest request frame (``jute.maxbuffer``), bytes, without its length prefix.
+    frame_bytes_max: int = 0xFFFFF
+    #: Requests in work from which on connections with pending ones are not read.
+    outstanding_max: int = 1000
+    #: ``user:base64(sha1)`` of the super user, empty for none.
+    super_digest: str = ""
+    digest_enabled: bool = True
+    #: Hash of the digest scheme, as hashlib names it.
+    digest_algorithm: str = "sha1"
+    #: Schemes of which a connection needs one before it may do anything; empty: none needed.
+    enforced_schemes: frozenset[bytes] = frozenset()
+    container_per_minute_max: int = 10000
+    container_never_used_ms: int = 0
+    rules: TreeRules = field(default_factory=TreeRules)

@@ -1,0 +1,246 @@
+"""Executes logged requests, in log order, on the tree.
+
+Every replica runs exactly this on every entry, and so does recovery. A handler takes
+the request's record and returns the reply's body, or an error code; the events of a
+successful one are collected in ``Execution.events`` and fired before the reply.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from zkserver.replica.connection import Caller
+from zkserver.tree.paths import parent_of
+from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
+from zkserver.wire.opcodes import Code, EventType, Op
+from zkserver.wire.records import (
+    MULTI_END,
+    MULTI_HEAD,
+    read_acl,
+    read_create,
+)
+
+if TYPE_CHECKING:
+    from zkserver.tree.tree import ZnodeTree
+
+Event = tuple[EventType, bytes]
+_CREATES_WITH_STAT: Final = (Op.CREATE2, Op.CREATE_CONTAINER, Op.CREATE_TTL)
+_ERROR_BODY: Final = struct.Struct(">i")
+
+
+class Execution:
+    """One entry while it is executed: the tree, who asks, and the entry's zxid and time."""
+
+    __slots__ = ("caller", "events", "time_ms", "tree", "zxid")
+
+    def __init__(self, tree: ZnodeTree, caller: Caller, zxid: int, time_ms: int) -> None:
+        self.tree = tree
+        self.caller = caller
+        self.zxid = zxid
+        self.time_ms = time_ms
+        self.events: list[Event] = []
+
+    def run(self, op: int, reader: Reader) -> bytes | int:
+        """Execute one operation; a record that cannot be decoded is a marshalling error."""
+        handler = HANDLERS.get(op)
+        if handler is None:
+            return Code.UNIMPLEMENTED
+        try:
+            return handler(self, op, reader)
+        except DecodeError:
+            return Code.MARSHALLING_ERROR
+
+
+def _create(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    request = read_create(reader, with_ttl=op == Op.CREATE_TTL)
+    caller = execution.caller
+    made = execution.tree.create(
+        op,
+        request.path,
+        request.data,
+        request.acl,
+        request.flags,
+        request.ttl_ms,
+        caller.session_id,
+        caller.identities,
+        execution.zxid,
+        execution.time_ms,
+    )
+    if isinstance(made, int):
+        return made
+    path, stat = made
+    execution.events.append((EventType.NODE_CREATED, path))
+    execution.events.append((EventType.NODE_CHILDREN_CHANGED, parent_of(path) or b"/"))
+    body = pack_buffer(path)
+    return body + stat if op in _CREATES_WITH_STAT else body
+
+
+def _delete(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    path, version = reader.needed_string(), reader.int32()
+    done = execution.tree.delete(path, version, execution.caller.identities, execution.zxid)
+    if not isinstance(done, int):
+        deleted(execution.events, path)
+    return done
+
+
+def _delete_container(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    path = reader.needed_string()
+    done = execution.tree.delete_container(path, execution.zxid)
+    if not isinstance(done, int):
+        deleted(execution.events, path)
+    return done
+
+
+def deleted(events: list[Event], path: bytes) -> None:
+    """Note the events of a deletion."""
+    events.append((EventType.NODE_DELETED, path))
+    events.append((EventType.NODE_CHILDREN_CHANGED, parent_of(path) or b"/"))
+
+
+def _set_data(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    path = reader.needed_string()
+    start = reader.pos
+    reader.buffer()
+    raw = reader.data[start : reader.pos]
+    done = execution.tree.set_data(
+        path,
+        raw,
+        reader.int32(),
+        execution.caller.identities,
+        execution.zxid,
+        execution.time_ms,
+    )
+    if not isinstance(done, int):
+        execution.events.append((EventType.NODE_DATA_CHANGED, path))
+    return done
+
+
+def _set_acl(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    path, acl = reader.needed_string(), read_acl(reader)
+    return execution.tree.set_acl(path, acl, reader.int32(), execution.caller.identities)
+
+
+def _check(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    path, version = reader.needed_string(), reader.int32()
+    return execution.tree.check(path, version, execution.caller.identities)
+
+
+def _reconfig(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    # A standalone server has no membership to change; being switched off is said first.
+    for _ in range(3):
+        reader.string()
+    reader.int64()
+    rules = execution.tree.rules
+    return Code.UNIMPLEMENTED if rules.reconfig_enabled else Code.RECONFIG_DISABLED
+
+
+_MULTI_OPS: Final[dict[int, Callable[[Execution, int, Reader], bytes | int]]] = {
+    Op.CREATE: _create,
+    Op.CREATE2: _create,
+    Op.CREATE_CONTAINER: _create,
+    Op.CREATE_TTL: _create,
+    Op.DELETE: _delete,
+    Op.SET_DATA: _set_data,
+    Op.CHECK: _check,
+}
+
+
+def _skip_record(op: int, reader: Reader) -> None:
+    """Step over the record of a sub-operation; raises ``DecodeError`` when it is not one."""
+    if op in (Op.CREATE, Op.CREATE2, Op.CREATE_CONTAINER, Op.CREATE_TTL):
+        read_create(reader, with_ttl=op == Op.CREATE_TTL)
+    elif op in (Op.DELETE, Op.CHECK):
+        reader.string()
+        reader.int32()
+    elif op == Op.SET_DATA:
+        reader.string()
+        reader.buffer()
+        reader.int32()
+    else:
+        raise DecodeError(f"operation {op} in a multi")
+
+
+def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    """All or nothing (``MultiOperationRecord``, ``PrepRequestProcessor`` OpCode.multi).
+
+    The whole request is decoded before any of it runs. After a failure the answer lists
+    every operation: code 0 before the failing one, its code, and
+    RuntimeInconsistency for those behind it.
+    """
+    ops: list[tuple[int, int]] = []
+    while True:
+        kind, done = reader.int32(), reader.boolean()
+        reader.int32()
+        if done:
+            break
+        ops.append((kind, reader.pos))
+        _skip_record(kind, reader)
+    tree = execution.tree
+    parts: list[bytes] = []
+    tree.begin()
+    for position, (kind, start) in enumerate(ops):
+        try:
+            result = _MULTI_OPS[kind](execution, kind, Reader(reader.data, start, reader.end))
+        except DecodeError:
+            # A null path: the frame is well formed, this operation is not.
+            result = Code.MARSHALLING_ERROR
+        if isinstance(result, int):
+            tree.rollback()
+            execution.events.clear()
+            return _multi_failure(len(ops), position, result)
+        parts.append(MULTI_HEAD.pack(Op.CREATE2 if kind in _CREATES_WITH_STAT else kind, 0, 0))
+        parts.append(result)
+    tree.commit()
+    parts.append(MULTI_END)
+    return b"".join(parts)
+
+
+def _multi_failure(count: int, position: int, code: int) -> bytes:
+    parts = []
+    for at in range(count):
+        told = 0 if at < position else code if at == position else Code.RUNTIME_INCONSISTENCY
+        parts.append(MULTI_HEAD.pack(Op.ERROR, 0, told) + _ERROR_BODY.pack(told))
+    parts.append(MULTI_END)
+    return b"".join(parts)
+
+
+#: Operation -> handler, for everything that goes through the log but session ends and starts.
+HANDLERS: Final[dict[int, Callable[[Execution, int, Reader], bytes | int]]] = {
+    Op.CREATE: _create,
+    Op.CREATE2: _create,
+    Op.CREATE_CONTAINER: _create,
+    Op.CREATE_TTL: _create,
+    Op.DELETE: _delete,
+    Op.DELETE_CONTAINER: _delete_container,
+    Op.SET_DATA: _set_data,
+    Op.SET_ACL: _set_acl,
+    Op.MULTI: _multi,
+    Op.RECONFIG: _reconfig,
+}
+
+
+def set_data_in_place(
+    tree: ZnodeTree, caller: Caller, frames: bytes, pos: int, end: int, zxid: int, time_ms: int
+) -> tuple[bytes, bytes | int]:
+    """setData without a reader: the hot write. Returns the path and the Stat or error code.
+
+    ``pos`` is where the record begins and ``end`` where its frame does end. Raises
+    ``DecodeError`` or ``struct.error`` on a malformed record.
+    """
+    path_end = pos + 4 + INT.unpack_from(frames, pos)[0]
+    size = INT.unpack_from(frames, path_end)[0]
+    data_end = path_end + 4 + (size if size > 0 else 0)
+    if path_end < pos + 4 or size < -1 or data_end + 4 > end:
+        raise DecodeError("setData is shorter than it says")
+    path = frames[pos + 4 : path_end]
+    done = tree.set_data(
+        path,
+        frames[path_end:data_end],
+        INT.unpack_from(frames, data_end)[0],
+        caller.identities,
+        zxid,
+        time_ms,
+    )
+    return path, done

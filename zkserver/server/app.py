@@ -1,0 +1,197 @@
+"""Puts a server together: recovery, the core, the loop; and the process around it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+from zkserver.config import Config
+from zkserver.config_keys import DIGEST_ALGORITHMS
+from zkserver.errors import StartError
+from zkserver.log_output import log
+from zkserver.paxos.ballot import Ballot
+from zkserver.replica.core import ReplicaCore
+from zkserver.replica.sessions import first_session_id
+from zkserver.replica.settings import ReplicaSettings
+from zkserver.replica.state import load
+from zkserver.server.client_port import listen
+from zkserver.server.committer import Committer
+from zkserver.server.loop import Loop, monotonic_ms
+from zkserver.server.snapshotter import Snapshotter
+from zkserver.storage import DiskFailed, OsDisk, Recovered, WalOptions, recover
+from zkserver.tree.tree import TreeRules
+
+if TYPE_CHECKING:
+    import socket
+
+#: The collector looks at new objects this rarely: the tree holds none it could free.
+_GC_THRESHOLDS: Final = (50_000, 50, 100)
+
+
+def settings_of(config: Config) -> ReplicaSettings:
+    """What the core obeys of the configuration."""
+    schemes = {b"ip"}
+    if config.digest_auth_enabled:
+        schemes.add(b"digest")
+    return ReplicaSettings(
+        server_id=config.server_id,
+        tick_ms=config.tick_time_ms,
+        session_timeout_min_ms=config.min_session_timeout_ms,
+        session_timeout_max_ms=config.max_session_timeout_ms,
+        frame_bytes_max=config.jute_max_buffer_bytes,
+        outstanding_max=config.outstanding_max,
+        super_digest=config.super_digest,
+        digest_enabled=config.digest_auth_enabled,
+        digest_algorithm=DIGEST_ALGORITHMS[config.digest_algorithm],
+        enforced_schemes=frozenset(s.encode() for s in config.enforce_auth_schemes),
+        container_per_minute_max=config.container_max_per_minute,
+        container_never_used_ms=config.container_never_used_ms,
+        rules=TreeRules(
+            extended_types=config.extended_types,
+            enforce_quota=config.enforce_quota,
+            skip_acl=config.skip_acl,
+            schemes=frozenset(schemes),
+        ),
+    )
+
+
+class Server:
+    """A server that is ready to run: its data recovered, its port bound.
+
+    ``own_process`` is false where the server lives in somebody else's program: then it
+    neither forks nor touches what belongs to the process as a whole.
+    """
+
+    def __init__(self, config: Config, *, own_process: bool) -> None:
+        self.config = config
+        _refuse_foreign_data(config)
+        self.disk = OsDisk()
+        self.listener: socket.socket = listen(config)
+        self.port: int = self.listener.getsockname()[1]
+        try:
+            self.recovered = self._recover()
+            self.core = self._replay(self.recovered)
+        except BaseException:
+            self.listener.close()
+            raise
+        core = self.core
+        self.committer = Committer(
+            core, self.recovered.wal, _warn_slow_flush, config.fsync_warning_ms
+        )
+        self.snapshotter = Snapshotter(
+            core,
+            self.committer,
+            self.disk,
+            self.recovered.snapshot_dir,
+            every_entries=config.snap_count,
+            keep=config.snap_retain_count,
+            fork=own_process,
+        )
+        self.loop = Loop(config, core, self.committer, self.snapshotter, self.listener)
+        # Imported here, so that what a server needs last is not paid before it listens.
+        from zkserver.server.status import FourLetterWords
+
+        core.four_letter_word = FourLetterWords(self).answer
+
+    def _recover(self) -> Recovered:
+        config = self.config
+        options = WalOptions(force_sync=config.force_sync)
+        recovered = recover(self.disk, config.data_dir, config.data_log_dir, options)
+        for note in recovered.notes:
+            log("warning", "recovery", note=note)
+        return recovered
+
+    def _replay(self, recovered: Recovered) -> ReplicaCore:
+        """The core as it was: the newest snapshot, and the log behind it."""
+        wall_ms = time.time_ns() // 1_000_000
+        seed = first_session_id(self.config.server_id, wall_ms)
+        core = ReplicaCore(settings_of(self.config), seed, os.urandom)
+        length = 0
+        if recovered.snapshot is not None:
+            load(core, recovered.blocks())
+            core.zxid, length = recovered.snapshot.zxid, recovered.snapshot.index
+        for record in recovered.records():
+            skip = max(0, length - record.index)
+            core.replay(record.payload, record.zxid, record.time_ms, skip)
+            length = record.index + record.count
+        ballot = Ballot.unpacked(max(recovered.accepted, recovered.promised))
+        core.recovered(Ballot(ballot.number, self.config.server_id), length, monotonic_ms())
+        return core
+
+    def run(self) -> None:
+        """Serve until the loop is told to stop; raises ``DiskFailed``."""
+        try:
+            self.loop.run()
+        except BaseException:
+            # Nothing may be acknowledged any more; clients find out by the closed sockets.
+            self.loop.close()
+            self.recovered.close()
+            raise
+        self.loop.finish()
+        self.snapshotter.at_stop()
+        self.recovered.close()
+
+
+def _refuse_foreign_data(config: Config) -> None:
+    """Do not start empty on a directory in which Apache ZooKeeper has data."""
+    for directory in dict.fromkeys((config.data_dir, config.data_log_dir)):
+        foreign = os.path.join(directory, "version-2")  # noqa: PTH118
+        own = os.path.join(directory, "mesozoic-1")  # noqa: PTH118
+        if os.path.isdir(foreign) and os.listdir(foreign) and not os.path.isdir(own):  # noqa: PTH112, PTH208
+            raise StartError(
+                f"{foreign} holds data of Apache ZooKeeper, which this version does not"
+                " import; give another --data-dir (dataDir)"
+            )
+
+
+def _warn_slow_flush(took_ms: float) -> None:
+    log("warning", "slow_flush", took_ms=round(took_ms))
+
+
+def _prepare_process() -> None:
+    """Settings of the process as a whole: descriptors and the garbage collector."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    gc.set_threshold(*_GC_THRESHOLDS)
+
+
+def serve(config: Config, notes: list[str]) -> int:
+    """Run a server in this process until SIGTERM or SIGINT; returns the exit code.
+
+    Prints one line on standard output when it listens. Raises ``StartError`` and the
+    errors of recovery when it cannot start.
+    """
+    _prepare_process()
+    # Loading makes nothing that could be collected.
+    gc.disable()
+    server = Server(config, own_process=True)
+    gc.freeze()
+    gc.enable()
+
+    def on_signal(number: int, frame: object) -> None:
+        del number, frame
+        server.loop.stop()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    for note in notes:
+        sys.stderr.write(f"zkserver: {note}\n")
+    host = config.client_address or "*"
+    sys.stdout.write(f"zkserver: listening on {host}:{server.port}, data in {config.data_dir}\n")
+    sys.stdout.flush()
+    try:
+        server.run()
+    except DiskFailed as failure:
+        log("error", "disk_failed", why=str(failure))
+        sys.stderr.write(
+            f"zkserver: stopped: {failure}; every acknowledged write is kept,"
+            " free space or mend the disk, then start again\n"
+        )
+        return 1
+    return 0

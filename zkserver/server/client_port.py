@@ -1,0 +1,110 @@
+"""The client port: the listening socket, and the socket side of each connection."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from typing import Final
+
+from zkserver.config import Config
+from zkserver.errors import StartError
+from zkserver.limits import OUTPUT_PAUSE_BYTES
+from zkserver.replica.connection import Connection, Phase
+from zkserver.server.poller import READABLE, WRITABLE, Poller
+
+_DEFAULT_BACKLOG: Final = 1024
+_MAPPED_IPV4: Final = "::ffff:"
+_SEND_BYTES: Final = 256 * 1024
+#: What accept says when the process or the system has no descriptor left.
+OUT_OF_DESCRIPTORS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+
+def listen(config: Config) -> socket.socket:
+    """Bind the client port; raises :class:`StartError` with the reason."""
+    host, port = config.client_address, config.client_port
+    backlog = config.listen_backlog if config.listen_backlog > 0 else _DEFAULT_BACKLOG
+    try:
+        if not host and socket.has_dualstack_ipv6():
+            listener = socket.create_server(
+                ("", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True
+            )
+        else:
+            family = socket.AF_INET
+            if host:
+                family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            listener = socket.create_server((host, port), family=family, backlog=backlog)
+    except OSError as error:
+        where = f"{host or '*'}:{port}"
+        raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def peer_address(peer: tuple[str, int] | tuple[str, int, int, int]) -> tuple[str, int]:
+    """Address and port of a peer; IPv4 in IPv6 clothes is shown and matched as IPv4."""
+    return peer[0].removeprefix(_MAPPED_IPV4), peer[1]
+
+
+class ClientSocket:
+    """A socket with the output that it did not take yet."""
+
+    __slots__ = ("backlog", "closing_since_ms", "conn", "fd", "mask", "poller", "recv", "sock")
+
+    def __init__(self, sock: socket.socket, conn: Connection, poller: Poller) -> None:
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.recv = sock.recv
+        self.conn = conn
+        self.poller = poller
+        self.backlog = bytearray()
+        #: When the server decided to end it, monotonic milliseconds; 0 before.
+        self.closing_since_ms = 0
+        self.mask = READABLE
+        poller.register(self.fd, READABLE)
+
+    def send(self) -> bool:
+        """Send what waits, as far as the socket takes it; ``False`` when the peer is gone."""
+        out = self.conn.out
+        if out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+            if not self.backlog:
+                try:
+                    sent = self.sock.send(data)
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    return False
+                if sent < len(data):
+                    self.backlog += memoryview(data)[sent:]
+                return True
+            self.backlog += data
+        try:
+            while self.backlog:
+                with memoryview(self.backlog)[:_SEND_BYTES] as part:
+                    sent = self.sock.send(part)
+                del self.backlog[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        return True
+
+    def watch(self) -> None:
+        """Tell the poller what to look for, if that has changed."""
+        conn = self.conn
+        reads = not conn.paused and not conn.more and len(self.backlog) < OUTPUT_PAUSE_BYTES
+        if conn.phase >= Phase.CLOSING:
+            reads = False
+        mask = (READABLE if reads else 0) | (WRITABLE if self.backlog else 0)
+        if mask != self.mask:
+            self.mask = mask
+            self.conn.interest = (1 if reads else 0) | (4 if self.backlog else 0)
+            self.poller.modify(self.fd, mask)
+
+    def close(self) -> None:
+        """Close the socket."""
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            self.poller.unregister(self.fd)
+        self.sock.close()

@@ -1,0 +1,306 @@
+"""The loop: events in, steps of the core, bytes out. See the package's docstring."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+from zkserver.config import Config
+from zkserver.limits import (
+    ACCEPTS_PER_TURN,
+    BATCH_BYTES,
+    OUTPUT_CLOSE_BYTES,
+    RECEIVE_BYTES,
+)
+from zkserver.log_output import enabled, log
+from zkserver.replica.connection import Connection, Phase
+from zkserver.replica.core import ReplicaCore
+from zkserver.server.client_port import OUT_OF_DESCRIPTORS, ClientSocket, peer_address
+from zkserver.server.committer import Committer
+from zkserver.server.poller import READABLE, WRITABLE, new_poller
+from zkserver.server.snapshotter import Snapshotter
+
+_HOUSEKEEPING_MS: Final = 250
+_CLOSING_MS_MAX: Final = 10_000
+_LINGER_POLL_MS: Final = 0
+#: Refusals written to the log per round of housekeeping; the rest is counted.
+_REFUSALS_LOGGED_MAX: Final = 10
+
+
+def monotonic_ms() -> int:
+    """The monotonic clock in milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class Loop:
+    """One thread, one core, all connections."""
+
+    def __init__(
+        self,
+        config: Config,
+        core: ReplicaCore,
+        committer: Committer,
+        snapshotter: Snapshotter,
+        listener: socket.socket,
+    ) -> None:
+        self.config = config
+        self.core = core
+        self.committer = committer
+        self.snapshotter = snapshotter
+        self.listener = listener
+        self.poller = new_poller()
+        self.sockets: dict[int, ClientSocket] = {}
+        self.per_address: dict[str, int] = {}
+        #: Connections without a session yet, oldest first.
+        self.unopened: dict[ClientSocket, int] = {}
+        self.closing: dict[ClientSocket, None] = {}
+        self.stopping = False
+        self.started_ms = monotonic_ms()
+        self.refusals = 0
+        self._accepting = True
+        self._calls: list[Callable[[], None]] = []
+        self._next_reap_ms = self.started_ms + config.container_check_interval_ms
+        self._reap_budget_per_check = max(
+            1, config.container_max_per_minute * config.container_check_interval_ms // 60_000
+        )
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        for fd in (listener.fileno(), committer.done_fd, self._wake_read):
+            self.poller.register(fd, READABLE)
+
+    # From other threads and signal handlers.
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Run ``function`` in the loop's thread, soon."""
+        self._calls.append(function)
+        self.wake()
+
+    def wake(self) -> None:
+        """Make the loop look up."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_write, b"\0")
+
+    def stop(self) -> None:
+        """Let the loop end after this turn."""
+        self.stopping = True
+        self.wake()
+
+    # The loop's own.
+
+    def run(self) -> None:
+        """Serve until :meth:`stop`; raises ``DiskFailed`` when the log cannot be written."""
+        interval = min(_HOUSEKEEPING_MS, max(10, self.config.tick_time_ms // 2))
+        next_round = monotonic_ms() + interval
+        while not self.stopping:
+            wait = max(0, next_round - monotonic_ms())
+            self.turn(_LINGER_POLL_MS if self.committer.lingers else wait)
+            now = monotonic_ms()
+            if now >= next_round:
+                self.keep_house(now)
+                next_round = now + interval
+
+    def turn(self, wait_ms: int) -> None:
+        """One round: take what arrived, commit, send."""
+        core, sockets = self.core, self.sockets
+        events = self.poller.wait(wait_ms)
+        now = monotonic_ms()
+        for fd, mask in events:
+            client = sockets.get(fd)
+            if client is None:
+                self._special(fd, now)
+                continue
+            if mask & READABLE:
+                self._readable(client, now)
+            elif mask & WRITABLE:
+                self.flush(client, now)
+            else:
+                self.drop(client)
+        if core.batch.runs:
+            self.committer.commit(now)
+        self._flush_dirty(now)
+
+    def _readable(self, client: ClientSocket, now: int) -> None:
+        conn = client.conn
+        try:
+            data = client.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.drop(client)
+            return
+        core = self.core
+        core.received(conn, data, now)
+        if conn.out or conn.paused or conn.more or conn.phase >= Phase.CLOSING:
+            self.flush(client, now)
+        if core.batch.size > BATCH_BYTES:
+            self.committer.commit(now)
+
+    def _special(self, fd: int, now: int) -> None:
+        if fd == self.listener.fileno():
+            self._accept(now)
+        elif fd == self.committer.done_fd:
+            self.committer.finished(now)
+        elif fd == self._wake_read:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake_read, 4096)
+            calls, self._calls = self._calls, []
+            for call in calls:
+                call()
+
+    def _accept(self, now: int) -> None:
+        config, listener = self.config, self.listener
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                sock, peer = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in OUT_OF_DESCRIPTORS:
+                    # Look again at the next housekeeping instead of spinning.
+                    log("warning", "cannot_accept", why=error.strerror)
+                    self.poller.unregister(listener.fileno())
+                    self._accepting = False
+                    return
+                continue
+            address, port = peer_address(peer)
+            count = self.per_address.get(address, 0)
+            if 0 < config.connections_per_address_max <= count or (
+                0 < config.connections_max <= len(self.sockets)
+            ):
+                self.core.stats.rejected_connections += 1
+                self._note_refusal(address, "too many connections (maxClientCnxns, maxCnxns)")
+                sock.close()
+                continue
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.per_address[address] = count + 1
+            conn = Connection(address, port, now)
+            client = ClientSocket(sock, conn, self.poller)
+            conn.shell = client
+            self.sockets[client.fd] = client
+            self.unopened[client] = now
+
+    def _note_refusal(self, address: str, why: str) -> None:
+        self.refusals += 1
+        if self.refusals <= _REFUSALS_LOGGED_MAX:
+            log("warning", "refused", client=address, why=why)
+
+    def _flush_dirty(self, now: int) -> None:
+        dirty = self.core.dirty
+        while dirty:
+            conns = list(dirty)
+            dirty.clear()
+            for conn in conns:
+                client = conn.shell
+                if isinstance(client, ClientSocket) and conn.phase is not Phase.CLOSED:
+                    self.flush(client, now)
+
+    def flush(self, client: ClientSocket, now: int) -> None:
+        """Send what a connection has; go on with what it had set aside; close it if it is over."""
+        conn = client.conn
+        while True:
+            if (conn.out or client.backlog) and not client.send():
+                self.drop(client)
+                return
+            if not conn.more or client.backlog:
+                break
+            self.core.resume(conn, now)
+        backlog = client.backlog
+        if conn.phase >= Phase.CLOSING and not client.closing_since_ms:
+            client.closing_since_ms = now
+            if conn.why_closed and enabled("info"):
+                log("info", "closing", client=f"{conn.address}:{conn.port}", why=conn.why_closed)
+            if "jute.maxbuffer" in conn.why_closed:
+                self._note_refusal(f"{conn.address}:{conn.port}", conn.why_closed)
+        if conn.phase >= Phase.CLOSING and not backlog:
+            self.drop(client)
+        elif len(backlog) > OUTPUT_CLOSE_BYTES:
+            log("warning", "slow_reader", client=f"{conn.address}:{conn.port}", bytes=len(backlog))
+            self.drop(client)
+        else:
+            if conn.phase >= Phase.CLOSING:
+                self.closing[client] = None
+            client.watch()
+
+    def drop(self, client: ClientSocket) -> None:
+        """Close a connection and forget it."""
+        conn = client.conn
+        if conn.phase is Phase.CLOSED:
+            return
+        self.core.lost(conn)
+        conn.shell = None
+        del self.sockets[client.fd]
+        self.unopened.pop(client, None)
+        self.closing.pop(client, None)
+        left = self.per_address[conn.address] - 1
+        if left:
+            self.per_address[conn.address] = left
+        else:
+            del self.per_address[conn.address]
+        client.close()
+
+    def keep_house(self, now: int) -> None:
+        """What is done now and then: expiry, reaping, snapshots, connections that hang."""
+        core = self.core
+        core.tick(now)
+        if now >= self._next_reap_ms:
+            self._next_reap_ms = now + self.config.container_check_interval_ms
+            core.reap(time.time_ns() // 1_000_000, now, self._reap_budget_per_check)
+        if core.batch.runs:
+            self.committer.commit(now)
+        self._flush_dirty(now)
+        problem = self.snapshotter.poll()
+        if problem:
+            log("error", "snapshot_failed", why=problem)
+        if self.snapshotter.is_due:
+            self.snapshotter.begin()
+        self._drop_hanging(now)
+        if not self._accepting:
+            self.poller.register(self.listener.fileno(), READABLE)
+            self._accepting = True
+        if self.refusals > _REFUSALS_LOGGED_MAX:
+            log("warning", "refused_more", count=self.refusals - _REFUSALS_LOGGED_MAX)
+        self.refusals = 0
+
+    def _drop_hanging(self, now: int) -> None:
+        oldest = now - self.config.sessionless_timeout_ms
+        for client, since in tuple(self.unopened.items()):
+            if client.conn.phase >= Phase.OPEN:
+                del self.unopened[client]
+            elif since <= oldest:
+                self.drop(client)
+            else:
+                break
+        for client in tuple(self.closing):
+            if now - client.closing_since_ms > _CLOSING_MS_MAX:
+                self.drop(client)
+
+    def finish(self) -> None:
+        """Commit what was taken, close every connection, and let the disk go."""
+        self.listener.close()
+        deadline = monotonic_ms() + _CLOSING_MS_MAX
+        while self.committer.is_flushing and monotonic_ms() < deadline:
+            self.turn(_HOUSEKEEPING_MS)
+        self.committer.commit(monotonic_ms())
+        while self.committer.is_flushing and monotonic_ms() < deadline:
+            self.turn(_HOUSEKEEPING_MS)
+        self._flush_dirty(monotonic_ms())
+        self.close()
+
+    def close(self) -> None:
+        """Close all sockets and pipes."""
+        with contextlib.suppress(OSError):
+            self.listener.close()
+        for client in tuple(self.sockets.values()):
+            self.drop(client)
+        self.committer.close()
+        self.poller.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)

@@ -1,0 +1,209 @@
+"""Fills the views that the four letter words are answered from."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from zkserver.admin import fourletter
+from zkserver.admin.environment import environment, file_descriptors, version_text
+from zkserver.admin.status_view import (
+    ConnectionBucketView,
+    ConnectionView,
+    SessionView,
+    StatusView,
+    Summary,
+    WatcherView,
+)
+from zkserver.replica.connection import Connection
+from zkserver.server.loop import monotonic_ms
+from zkserver.wire.opcodes import OP_NAMES
+
+if TYPE_CHECKING:
+    from zkserver.server.app import Server
+
+_WORDS = frozenset(word.encode() for word in fourletter.WORDS)
+_STMK_BYTES = 12
+#: ZooTrace's default: client requests, sessions and server packets are traced.
+_DEFAULT_TRACE_MASK = 306
+
+
+class FourLetterWords:
+    """Answers the words about one server, and does what they ask for."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.trace_mask = _DEFAULT_TRACE_MASK
+        self.version = version_text()
+
+    def answer(self, data: bytes) -> bytes | None:
+        """The answer to the word that ``data`` begins with.
+
+        Empty when it begins with none; ``None`` when the word's argument is not here yet.
+        """
+        word = data[:4]
+        if word not in _WORDS:
+            return b""
+        if word == b"stmk" and len(data) < _STMK_BYTES:
+            return None
+        given = fourletter.answer(word.decode(), self.view(), data[4:_STMK_BYTES])
+        self._carry_out(given.effect)
+        return given.text
+
+    def _carry_out(self, effect: fourletter.Effect | None) -> None:
+        match effect:
+            case fourletter.SetTraceMask(mask):
+                self.trace_mask = mask
+            case fourletter.ResetServerStats():
+                self.server.core.stats.reset()
+            case fourletter.ResetConnectionStats():
+                for client in self.server.loop.sockets.values():
+                    _reset(client.conn)
+
+    def view(self) -> StatusView:
+        """The server at this moment."""
+        server = self.server
+        core, loop, config = server.core, server.loop, server.config
+        stats, recovered = core.stats, server.recovered
+        return StatusView(
+            config=config,
+            client_port=server.port,
+            version=self.version,
+            serving=True,
+            state="standalone",
+            read_only=False,
+            min_latency_ms=stats.latency_min_ms,
+            avg_latency_ms=stats.average_latency_ms,
+            max_latency_ms=stats.latency_max_ms,
+            received=stats.received + stats.reads,
+            sent=stats.reads + stats.writes + stats.sent_extra,
+            connection_count=len(loop.sockets),
+            outstanding=core.outstanding,
+            last_zxid=core.zxid,
+            node_count=len(core.tree.nodes),
+            data_dir=recovered.snapshot_dir,
+            log_dir=recovered.log_dir,
+            data_dir_bytes=lambda: _bytes_in(recovered.snapshot_dir, "snapshot-"),
+            log_dir_bytes=lambda: _bytes_in(recovered.log_dir, "wal-"),
+            trace_mask=self.trace_mask,
+            connections=lambda: [_connection(c.conn) for c in loop.sockets.values()],
+            sessions=self._sessions,
+            ephemerals=lambda: [
+                (session_id, [_text(path) for path in paths])
+                for session_id, paths in core.tree.ephemerals.items()
+            ],
+            connection_buckets=self._connection_buckets,
+            watchers=lambda: [
+                WatcherView(conn.session_id, [_text(path) for path in paths])
+                for conn, paths in core.watches.data.watchers.items()
+            ],
+            digests=lambda: list(core.tree.digest.history),
+            environment=environment,
+            figures=self._figures,
+            summaries=self._summaries,
+        )
+
+    def _sessions(self) -> list[SessionView]:
+        offset = time.time_ns() // 1_000_000 - monotonic_ms()
+        return [SessionView(due + offset, ids) for due, ids in self.server.core.expiry.buckets()]
+
+    def _connection_buckets(self) -> list[ConnectionBucketView]:
+        offset = time.time_ns() // 1_000_000 - monotonic_ms()
+        found: dict[int, list[tuple[str, int]]] = {}
+        tick = self.server.config.tick_time_ms
+        for client in self.server.loop.sockets.values():
+            conn = client.conn
+            heard = conn.live.heard_ms if conn.live is not None else conn.connected_ms
+            lasts = conn.timeout_ms or self.server.config.sessionless_timeout_ms
+            due = ((heard + lasts) // tick + 1) * tick
+            found.setdefault(due, []).append((_address(conn), conn.session_id))
+        return [ConnectionBucketView(due + offset, conns) for due, conns in sorted(found.items())]
+
+    def _figures(self) -> dict[str, int | float]:
+        server = self.server
+        core, loop, committer = server.core, server.loop, server.committer
+        open_files, open_files_max = file_descriptors()
+        return {
+            "num_alive_connections": len(loop.sockets),
+            "uptime": monotonic_ms() - loop.started_ms,
+            "watch_count": sum(len(at) for at in core.watches.data.paths.values())
+            + sum(len(at) for at in core.watches.children.paths.values()),
+            "ephemerals_count": sum(len(own) for own in core.tree.ephemerals.values()),
+            "approximate_data_size": core.tree.data_bytes,
+            "global_sessions": len(core.sessions),
+            "open_file_descriptor_count": open_files,
+            "max_file_descriptor_count": open_files_max,
+            "auth_failed_count": core.stats.auth_failed,
+            "connection_rejected": core.stats.rejected_connections,
+            "stale_sessions_expired": core.stats.expired,
+            "snap_count": core.stats.snapshots,
+            "commit_count": core.stats.writes,
+            "sync_processor_request_queued": committer.flushes,
+        }
+
+    def _summaries(self) -> dict[str, Summary]:
+        stats, committer = self.server.core.stats, self.server.committer
+        flush_ms = round(committer.flush_us / 1000)
+        return {
+            "updatelatency": Summary(
+                count=stats.writes,
+                total=stats.latency_total_ms,
+                minimum=stats.latency_min_ms,
+                maximum=stats.latency_max_ms,
+            ),
+            "readlatency": Summary(count=stats.reads),
+            "fsynctime": Summary(
+                count=committer.flushes,
+                total=committer.flushes * flush_ms,
+                minimum=flush_ms,
+                maximum=flush_ms,
+            ),
+        }
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "replace")
+
+
+def _address(conn: Connection) -> str:
+    host = f"[{conn.address}]" if ":" in conn.address else conn.address
+    return f"{host}:{conn.port}"
+
+
+def _connection(conn: Connection) -> ConnectionView:
+    count = conn.latency_count
+    return ConnectionView(
+        address=_address(conn),
+        interest_ops=conn.interest,
+        queued=conn.queued,
+        received=conn.frames_received,
+        sent=conn.frames_sent,
+        session_id=conn.session_id,
+        last_operation=OP_NAMES.get(conn.last_op, "NA") if conn.last_xid is not None else "NA",
+        established_ms=time.time_ns() // 1_000_000 - (monotonic_ms() - conn.connected_ms),
+        session_timeout_ms=conn.timeout_ms,
+        last_cxid=-1 if conn.last_xid is None else conn.last_xid,
+        last_zxid=conn.last_zxid,
+        last_response_ms=conn.last_response_ms,
+        last_latency_ms=conn.latency_last_ms,
+        min_latency_ms=conn.latency_min_ms,
+        avg_latency_ms=conn.latency_total_ms // count if count else 0,
+        max_latency_ms=conn.latency_max_ms,
+    )
+
+
+def _reset(conn: Connection) -> None:
+    """What ``crst`` sets back (``ServerCnxn.resetStats``)."""
+    conn.frames_received = conn.frames_sent = 0
+    conn.latency_count = conn.latency_total_ms = conn.latency_max_ms = 0
+    conn.latency_min_ms = conn.latency_last_ms = 0
+    conn.last_op, conn.last_xid, conn.last_zxid, conn.last_response_ms = 0, None, -1, 0
+
+
+def _bytes_in(directory: str, prefix: str) -> int:
+    total = 0
+    for entry in os.scandir(directory):
+        if entry.name.startswith(prefix):
+            total += entry.stat().st_size
+    return total
