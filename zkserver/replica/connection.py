@@ -53,8 +53,8 @@ class Connection:
         "address",
         "caller",
         "connected_ms",
+        "frames_extra",
         "frames_received",
-        "frames_sent",
         "has_read_only",
         "inbuf",
         "interest",
@@ -62,10 +62,8 @@ class Connection:
         "last_response_ms",
         "last_xid",
         "last_zxid",
-        "latency_count",
         "latency_last_ms",
         "latency_max_ms",
-        "latency_min_ms",
         "latency_total_ms",
         "live",
         "more",
@@ -113,23 +111,33 @@ class Connection:
         self.shell: object = None
         self.interest = 1
         self.connected_ms = now_ms
-        self.frames_received = self.frames_sent = 0
+        self.frames_received = 0
+        #: Notifications, which answer no request.
+        self.frames_extra = 0
         self.last_op = 0
         self.last_xid: int | None = None
         self.last_zxid = -1
         self.last_response_ms = 0
-        self.latency_count = self.latency_total_ms = self.latency_max_ms = 0
-        self.latency_last_ms = 0
-        self.latency_min_ms = 0
+        self.latency_total_ms = self.latency_max_ms = self.latency_last_ms = 0
 
-    def measured(self, count: int, latency_ms: int, now_ms: int) -> None:
-        """Note that ``count`` requests were answered after ``latency_ms``."""
-        self.frames_sent += count
+    @property
+    def answered(self) -> int:
+        """Requests of it that were answered, session set-up included."""
+        return self.frames_received - self.queued
+
+    @property
+    def frames_sent(self) -> int:
+        """Replies and notifications."""
+        return self.answered + self.frames_extra
+
+    def wrote(self, count: int, latency_ms: int, now_ms: int) -> None:
+        """Note that ``count`` writes were answered after ``latency_ms``.
+
+        Reads are answered within the millisecond in which they come, so they are only
+        counted, by ``frames_received``.
+        """
         self.last_response_ms = now_ms
         self.latency_last_ms = latency_ms
-        if not self.latency_count or latency_ms < self.latency_min_ms:
-            self.latency_min_ms = latency_ms
+        self.latency_total_ms += count * latency_ms
         if latency_ms > self.latency_max_ms:
             self.latency_max_ms = latency_ms
-        self.latency_count += count
-        self.latency_total_ms += count * latency_ms

@@ -22,7 +22,7 @@ from zkserver.replica.batch import Batch, logged_runs
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.settings import ReplicaSettings
 from zkserver.replica.stats import ServerStats
-from zkserver.replica.writes import Event, Execution, deleted, set_data_in_place
+from zkserver.replica.writes import IN_PLACE, Event, Execution, deleted, events_of
 from zkserver.tree.acl import allows
 from zkserver.tree.containers import candidates
 from zkserver.tree.digest import INTERVAL_ZXIDS
@@ -35,7 +35,6 @@ from zkserver.wire.opcodes import (
     WRITES,
     XID_PING,
     Code,
-    EventType,
     Op,
     Perm,
 )
@@ -50,7 +49,6 @@ from zkserver.wire.records import (
 
 _GET_DATA: Final = int(Op.GET_DATA)
 _EXISTS: Final = int(Op.EXISTS)
-_SET_DATA: Final = int(Op.SET_DATA)
 _LISTS: Final = frozenset((int(Op.GET_CHILDREN), int(Op.GET_CHILDREN2)))
 _LIST2: Final = int(Op.GET_CHILDREN2)
 _HEAD_BYTES: Final = REQUEST_HEAD.size
@@ -227,10 +225,12 @@ class ReplicaCore:
                     pos = self._serve_one(conn, buf, pos)
                     answered += 1
         if answered:
-            self.stats.answered(answered)
+            self.stats.reads += answered
             conn.frames_received += answered
-            conn.last_op, conn.last_xid, conn.last_zxid = op, xid, zxid
-            conn.measured(answered, 0, now_ms)
+            conn.last_op = op
+            conn.last_xid = xid
+            conn.last_zxid = zxid
+            conn.last_response_ms = now_ms
         if large > self.OUTPUT_BATCH_BYTES:
             conn.more = True
             return pos
@@ -445,7 +445,7 @@ class ReplicaCore:
                 continue
             conn.queued -= count
             if writes:
-                conn.measured(writes, waited_ms, now_ms)
+                conn.wrote(writes, waited_ms, now_ms)
                 conn.last_zxid = zxid - 1
             else:
                 self._answer_held(conn, frames, now_ms)
@@ -486,7 +486,8 @@ class ReplicaCore:
 
         ``conn`` is ``None`` during recovery and for what the server itself asked for.
         """
-        tree, watched = self.tree, self.watches.data.paths
+        tree, fast = self.tree, IN_PLACE.get
+        data_watched, child_watched = self.watches.data.paths, self.watches.children.paths
         unpack, head = REQUEST_HEAD.unpack_from, REPLY_HEAD.pack
         append = conn.out.append if conn is not None and conn.phase < Phase.CLOSED else None
         pos = count = 0
@@ -495,11 +496,10 @@ class ReplicaCore:
         while pos < end:
             size, xid, op = unpack(frames, pos)
             after = pos + 4 + size
-            if op == _SET_DATA and known:
+            in_place = fast(op) if known else None
+            if in_place is not None:
                 try:
-                    path, done = set_data_in_place(
-                        tree, caller, frames, pos + 12, after, zxid, time_ms
-                    )
+                    path, done = in_place(tree, caller, frames, pos + 12, after, zxid, time_ms)
                 except (DecodeError, struct.error):
                     path, done = b"", int(Code.MARSHALLING_ERROR)
                 self.zxid = zxid
@@ -507,10 +507,10 @@ class ReplicaCore:
                     if append is not None:
                         append(head(16, xid, zxid, done))
                 else:
-                    if watched:
-                        self._fire([(EventType.NODE_DATA_CHANGED, path)], zxid)
+                    if data_watched or child_watched:
+                        self._fire(events_of(op, path), zxid)
                     if append is not None:
-                        append(head(16 + STAT_BYTES, xid, zxid, 0))
+                        append(head(16 + len(done), xid, zxid, 0))
                         append(done)
             elif op == Op.CREATE_SESSION or op == Op.CLOSE_SESSION:
                 self.zxid = zxid
@@ -561,7 +561,7 @@ class ReplicaCore:
                 for conn in watchers:
                     if acl is None or allows(acl, Perm.READ, conn.caller.identities):
                         conn.out.append(frame)
-                        conn.frames_sent += 1
+                        conn.frames_extra += 1
                         dirty[conn] = None
 
     def propose(self, caller: Caller, op: int, body: bytes, now_ms: int) -> None:

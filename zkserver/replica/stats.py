@@ -9,9 +9,7 @@ class ServerStats:
     __slots__ = (
         "auth_failed",
         "expired",
-        "latency_count",
         "latency_max_ms",
-        "latency_min_ms",
         "latency_total_ms",
         "reads",
         "received",
@@ -36,26 +34,19 @@ class ServerStats:
 
     def reset_latency(self) -> None:
         """Start the latency figures anew (``srst``)."""
-        self.latency_count = self.latency_total_ms = self.latency_max_ms = 0
-        self.latency_min_ms = 0
+        self.latency_total_ms = self.latency_max_ms = 0
 
     def reset(self) -> None:
         """Start all of ``srst``'s figures anew."""
         self.received = self.reads = self.writes = self.sent_extra = 0
         self.reset_latency()
 
-    def answered(self, count: int) -> None:
-        """``count`` requests were answered in the turn in which they came."""
-        self.reads += count
-        self.latency_count += count
-        self.latency_min_ms = 0
-
     def wrote(self, count: int, latency_ms: int) -> None:
-        """``count`` writes were answered ``latency_ms`` after they came."""
+        """``count`` writes were answered ``latency_ms`` after they came.
+
+        Reads are answered within the millisecond in which they come and only counted.
+        """
         self.writes += count
-        if not self.latency_count or latency_ms < self.latency_min_ms:
-            self.latency_min_ms = latency_ms
-        self.latency_count += count
         self.latency_total_ms += count * latency_ms
         if latency_ms > self.latency_max_ms:
             self.latency_max_ms = latency_ms
@@ -63,4 +54,5 @@ class ServerStats:
     @property
     def average_latency_ms(self) -> float:
         """Mean latency of all answers."""
-        return self.latency_total_ms / self.latency_count if self.latency_count else 0.0
+        answered = self.reads + self.writes
+        return self.latency_total_ms / answered if answered else 0.0

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from zkserver.replica.connection import Caller
+from zkserver.tree.acl import OPEN
 from zkserver.tree.paths import parent_of
 from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
 from zkserver.wire.opcodes import Code, EventType, Op
 from zkserver.wire.records import (
     MULTI_END,
     MULTI_HEAD,
+    pack_acl,
     read_acl,
     read_create,
 )
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 Event = tuple[EventType, bytes]
 _CREATES_WITH_STAT: Final = (Op.CREATE2, Op.CREATE_CONTAINER, Op.CREATE_TTL)
 _ERROR_BODY: Final = struct.Struct(">i")
+_int: Final = INT.unpack_from
+_int_pack: Final = INT.pack
+#: ``world:anyone`` with all permissions, as nearly every create carries it.
+_OPEN_ACL: Final = pack_acl(OPEN)  # type: ignore[arg-type]
+_OPEN_ACL_BYTES: Final = len(_OPEN_ACL)
 
 
 class Execution:
@@ -99,24 +106,6 @@ def deleted(events: list[Event], path: bytes) -> None:
     events.append((EventType.NODE_CHILDREN_CHANGED, parent_of(path) or b"/"))
 
 
-def _set_data(execution: Execution, op: int, reader: Reader) -> bytes | int:
-    path = reader.needed_string()
-    start = reader.pos
-    reader.buffer()
-    raw = reader.data[start : reader.pos]
-    done = execution.tree.set_data(
-        path,
-        raw,
-        reader.int32(),
-        execution.caller.identities,
-        execution.zxid,
-        execution.time_ms,
-    )
-    if not isinstance(done, int):
-        execution.events.append((EventType.NODE_DATA_CHANGED, path))
-    return done
-
-
 def _set_acl(execution: Execution, op: int, reader: Reader) -> bytes | int:
     path, acl = reader.needed_string(), read_acl(reader)
     return execution.tree.set_acl(path, acl, reader.int32(), execution.caller.identities)
@@ -142,8 +131,12 @@ _MULTI_OPS: Final[dict[int, Callable[[Execution, int, Reader], bytes | int]]] = 
     Op.CREATE_CONTAINER: _create,
     Op.CREATE_TTL: _create,
     Op.DELETE: _delete,
-    Op.SET_DATA: _set_data,
     Op.CHECK: _check,
+}
+#: The header before the result of each kind of operation.
+_HEAD_OF_RESULT: Final = {
+    op: MULTI_HEAD.pack(Op.CREATE2 if op in _CREATES_WITH_STAT else op, 0, 0)
+    for op in (*_MULTI_OPS, Op.SET_DATA)
 }
 
 
@@ -169,20 +162,27 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     every operation: code 0 before the failing one, its code, and
     RuntimeInconsistency for those behind it.
     """
-    ops: list[tuple[int, int]] = []
+    ops: list[tuple[int, int, int]] = []
     while True:
         kind, done = reader.int32(), reader.boolean()
         reader.int32()
         if done:
             break
-        ops.append((kind, reader.pos))
+        start = reader.pos
         _skip_record(kind, reader)
-    tree = execution.tree
+        ops.append((kind, start, reader.pos))
+    tree, caller, frames = execution.tree, execution.caller, reader.data
     parts: list[bytes] = []
     tree.begin()
-    for position, (kind, start) in enumerate(ops):
+    for position, (kind, start, end) in enumerate(ops):
         try:
-            result = _MULTI_OPS[kind](execution, kind, Reader(reader.data, start, reader.end))
+            if kind == Op.SET_DATA:
+                path, result = _set_data_in_place(
+                    tree, caller, frames, start, end, execution.zxid, execution.time_ms
+                )
+                execution.events.append((EventType.NODE_DATA_CHANGED, path))
+            else:
+                result = _MULTI_OPS[kind](execution, kind, Reader(frames, start, end))
         except DecodeError:
             # A null path: the frame is well formed, this operation is not.
             result = Code.MARSHALLING_ERROR
@@ -190,7 +190,7 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
             tree.rollback()
             execution.events.clear()
             return _multi_failure(len(ops), position, result)
-        parts.append(MULTI_HEAD.pack(Op.CREATE2 if kind in _CREATES_WITH_STAT else kind, 0, 0))
+        parts.append(_HEAD_OF_RESULT[kind])
         parts.append(result)
     tree.commit()
     parts.append(MULTI_END)
@@ -206,41 +206,94 @@ def _multi_failure(count: int, position: int, code: int) -> bytes:
     return b"".join(parts)
 
 
-#: Operation -> handler, for everything that goes through the log but session ends and starts.
+#: Operation -> handler, for what goes through the log and is not in ``IN_PLACE``, but for
+#: the starts and ends of sessions.
 HANDLERS: Final[dict[int, Callable[[Execution, int, Reader], bytes | int]]] = {
-    Op.CREATE: _create,
     Op.CREATE2: _create,
     Op.CREATE_CONTAINER: _create,
     Op.CREATE_TTL: _create,
-    Op.DELETE: _delete,
     Op.DELETE_CONTAINER: _delete_container,
-    Op.SET_DATA: _set_data,
     Op.SET_ACL: _set_acl,
     Op.MULTI: _multi,
     Op.RECONFIG: _reconfig,
 }
 
 
-def set_data_in_place(
+def _set_data_in_place(
     tree: ZnodeTree, caller: Caller, frames: bytes, pos: int, end: int, zxid: int, time_ms: int
 ) -> tuple[bytes, bytes | int]:
-    """setData without a reader: the hot write. Returns the path and the Stat or error code.
-
-    ``pos`` is where the record begins and ``end`` where its frame does end. Raises
-    ``DecodeError`` or ``struct.error`` on a malformed record.
-    """
-    path_end = pos + 4 + INT.unpack_from(frames, pos)[0]
-    size = INT.unpack_from(frames, path_end)[0]
+    path_end = pos + 4 + _int(frames, pos)[0]
+    size = _int(frames, path_end)[0]
     data_end = path_end + 4 + (size if size > 0 else 0)
     if path_end < pos + 4 or size < -1 or data_end + 4 > end:
         raise DecodeError("setData is shorter than it says")
     path = frames[pos + 4 : path_end]
-    done = tree.set_data(
+    return path, tree.set_data(
         path,
         frames[path_end:data_end],
-        INT.unpack_from(frames, data_end)[0],
+        _int(frames, data_end)[0],
         caller.identities,
         zxid,
         time_ms,
     )
-    return path, done
+
+
+def _create_in_place(
+    tree: ZnodeTree, caller: Caller, frames: bytes, pos: int, end: int, zxid: int, time_ms: int
+) -> tuple[bytes, bytes | int]:
+    path_end = pos + 4 + _int(frames, pos)[0]
+    size = _int(frames, path_end)[0]
+    data_end = path_end + 4 + (size if size > 0 else 0)
+    flags_at = data_end + _OPEN_ACL_BYTES
+    if frames.startswith(_OPEN_ACL, data_end) and flags_at + 4 <= end and path_end >= pos + 4:
+        if size < -1:
+            raise DecodeError("create with a negative length")
+        path, acl = frames[pos + 4 : path_end], OPEN
+        data = None if size < 0 else frames[path_end + 4 : data_end]
+        flags = _int(frames, flags_at)[0]
+    else:
+        request = read_create(Reader(frames, pos, end), with_ttl=False)
+        path, data, acl, flags = request.path, request.data, request.acl, request.flags
+    made = tree.create(
+        Op.CREATE,
+        path,
+        data,
+        acl,
+        flags,
+        0,
+        caller.session_id,
+        caller.identities,
+        zxid,
+        time_ms,
+    )
+    if isinstance(made, int):
+        return path, made
+    return made[0], _int_pack(len(made[0])) + made[0]
+
+
+def _delete_in_place(
+    tree: ZnodeTree, caller: Caller, frames: bytes, pos: int, end: int, zxid: int, time_ms: int
+) -> tuple[bytes, bytes | int]:
+    path_end = pos + 4 + _int(frames, pos)[0]
+    if path_end < pos + 4 or path_end + 4 > end:
+        raise DecodeError("delete is shorter than it says")
+    path = frames[pos + 4 : path_end]
+    return path, tree.delete(path, _int(frames, path_end)[0], caller.identities, zxid)
+
+
+#: The writes that are decoded where they lie: record to (path, body or error code). Called
+#: with tree, caller, frames, start and end of the record, zxid and time. A malformed record
+#: raises ``DecodeError`` or ``struct.error``.
+IN_PLACE: Final = {
+    int(Op.SET_DATA): _set_data_in_place,
+    int(Op.CREATE): _create_in_place,
+    int(Op.DELETE): _delete_in_place,
+}
+
+
+def events_of(op: int, path: bytes) -> list[Event]:
+    """The events of a successful write of :data:`IN_PLACE`."""
+    if op == Op.SET_DATA:
+        return [(EventType.NODE_DATA_CHANGED, path)]
+    kind = EventType.NODE_CREATED if op == Op.CREATE else EventType.NODE_DELETED
+    return [(kind, path), (EventType.NODE_CHILDREN_CHANGED, parent_of(path) or b"/")]

@@ -73,7 +73,7 @@ class FourLetterWords:
             serving=True,
             state="standalone",
             read_only=False,
-            min_latency_ms=stats.latency_min_ms,
+            min_latency_ms=0,
             avg_latency_ms=stats.average_latency_ms,
             max_latency_ms=stats.latency_max_ms,
             received=stats.received + stats.reads,
@@ -149,7 +149,7 @@ class FourLetterWords:
             "updatelatency": Summary(
                 count=stats.writes,
                 total=stats.latency_total_ms,
-                minimum=stats.latency_min_ms,
+                minimum=0,
                 maximum=stats.latency_max_ms,
             ),
             "readlatency": Summary(count=stats.reads),
@@ -172,7 +172,7 @@ def _address(conn: Connection) -> str:
 
 
 def _connection(conn: Connection) -> ConnectionView:
-    count = conn.latency_count
+    count = conn.answered
     return ConnectionView(
         address=_address(conn),
         interest_ops=conn.interest,
@@ -187,7 +187,6 @@ def _connection(conn: Connection) -> ConnectionView:
         last_zxid=conn.last_zxid,
         last_response_ms=conn.last_response_ms,
         last_latency_ms=conn.latency_last_ms,
-        min_latency_ms=conn.latency_min_ms,
         avg_latency_ms=conn.latency_total_ms // count if count else 0,
         max_latency_ms=conn.latency_max_ms,
     )
@@ -195,9 +194,8 @@ def _connection(conn: Connection) -> ConnectionView:
 
 def _reset(conn: Connection) -> None:
     """What ``crst`` sets back (``ServerCnxn.resetStats``)."""
-    conn.frames_received = conn.frames_sent = 0
-    conn.latency_count = conn.latency_total_ms = conn.latency_max_ms = 0
-    conn.latency_min_ms = conn.latency_last_ms = 0
+    conn.frames_received, conn.frames_extra = conn.queued, 0
+    conn.latency_total_ms = conn.latency_max_ms = conn.latency_last_ms = 0
     conn.last_op, conn.last_xid, conn.last_zxid, conn.last_response_ms = 0, None, -1, 0
 
 

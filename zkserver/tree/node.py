@@ -20,6 +20,8 @@ STAT_FOR_DATA: Final = struct.Struct(">8sq8sqi16si12s")
 STAT_FOR_CHILDREN: Final = struct.Struct(">i16siq")
 CHILDREN_TAIL_BYTES: Final = STAT_FOR_CHILDREN.size
 LENGTH: Final = struct.Struct(">i")
+#: The version alone, 36 bytes before the end of a record.
+VERSION: Final = LENGTH
 NULL_DATA: Final = b"\xff\xff\xff\xff"
 
 #: Markers of containers and TTL znodes, as Apache keeps them in ephemeralOwner.

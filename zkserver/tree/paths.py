@@ -12,23 +12,24 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ASCII: Final = re.compile(rb"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\xff]+)+")
-_UNICODE: Final = re.compile(
-    "(?:/(?!\\.{1,2}(?:/|\\Z))"
-    "[^/\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]+)+"
-)
+_ASCII_NAME: Final = re.compile(rb"[^/\x00-\x1f\x7f-\xff]+")
+_NAME: Final = re.compile("[^/\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]+")
+
+
+def is_valid_name(name: bytes) -> bool:
+    """Whether ``name`` may be one component of a path."""
+    if name in (b".", b".."):
+        return False
+    if _ASCII_NAME.fullmatch(name):
+        return True
+    return not name.isascii() and _NAME.fullmatch(name.decode("utf-8", "replace")) is not None
 
 
 def is_valid(path: bytes) -> bool:
     """Whether ``path`` may name a znode."""
-    if _ASCII.fullmatch(path) or path == b"/":
-        return True
-    return not path.isascii() and _UNICODE.fullmatch(path.decode("utf-8", "replace")) is not None
-
-
-def is_weakly_valid(path: bytes) -> bool:
-    """The check that create and delete begin with: a slash somewhere and no NUL."""
-    return b"/" in path and b"\0" not in path
+    if path[:1] != b"/":
+        return False
+    return path == b"/" or all(map(is_valid_name, path[1:].split(b"/")))
 
 
 def parent_of(path: bytes) -> bytes:

@@ -8,6 +8,7 @@ refused write changes nothing. The order of the checks is Apache's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,12 +19,14 @@ from zkserver.tree.digest import TreeDigest
 from zkserver.tree.node import (
     CHILDREN_TAIL_BYTES,
     CONTAINER_MARKER,
+    LENGTH,
     NULL_DATA,
     STAT,
     STAT_BYTES,
     STAT_FOR_CHILDREN,
     STAT_FOR_DATA,
     TTL_MAX_MS,
+    VERSION,
     Stat,
     data_of,
     pack_record,
@@ -31,7 +34,7 @@ from zkserver.tree.node import (
     ttl_marker,
     wrap32,
 )
-from zkserver.tree.paths import is_valid, is_weakly_valid, parent_of
+from zkserver.tree.paths import is_valid, is_valid_name, parent_of
 from zkserver.wire.opcodes import Code, CreateMode, Op, Perm
 
 ROOT: Final = b""
@@ -46,8 +49,8 @@ _SEQUENTIAL: Final = (
     CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL,
 )
 _EPHEMERAL: Final = (CreateMode.EPHEMERAL, CreateMode.EPHEMERAL_SEQUENTIAL)
-_ABSENT: Final = object()
-_ZERO_LENGTH: Final = b"\0\0\0\0"
+_PLAIN: Final = (Op.CREATE, Op.CREATE2)
+_NO_OWNER: Final = bytes(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,16 @@ class ZnodeTree:
         #: Sum over all znodes of path and data lengths in bytes (approximate_data_size).
         self.data_bytes = 0
         self.digest = TreeDigest()
-        #: While a multi runs: what to put back, as (dictionary, key, old value).
-        self._journal: list[tuple[dict[Any, Any], Any, Any]] | None = None
+        #: Tables that hold something about few znodes, keyed by path.
+        self._side_tables: tuple[dict[bytes, Any], ...] = (
+            self.acls,
+            self.special,
+            self.created,
+            self.children,
+            self.listings,
+        )
+        #: While a multi runs: what undoes its changes, in their order.
+        self._journal: list[tuple[Callable[..., object], tuple[Any, ...]]] | None = None
         self._data_bytes_before = 0
         self._plant()
 
@@ -129,39 +140,55 @@ class ZnodeTree:
         ``op`` decides what is made (a container, a TTL znode, or by ``flags``), as in
         ``PrepRequestProcessor.pRequest2TxnCreate``.
         """
-        if refusal := self._refuse_mode(op, flags, ttl_ms):
+        refusal = self._refuse_mode(op, flags, ttl_ms) if flags or op not in _PLAIN else 0
+        if refusal:
             return refusal
-        if not is_weakly_valid(path):
+        slash = path.rfind(b"/")
+        if slash < 0 or b"\0" in path:
             return Code.BAD_ARGUMENTS
-        fixed = fix_acl(acl, identities, self.rules.schemes)
-        if fixed is None:
-            return Code.INVALID_ACL
-        parent = parent_of(path)
+        if acl is not OPEN:
+            fixed = fix_acl(acl, identities, self.rules.schemes)
+            if fixed is None:
+                return Code.INVALID_ACL
+            acl = fixed
+        parent = path[:slash]
         parent_record = self.nodes.get(parent)
         if parent_record is None:
             return Code.NO_NODE
         if parent in self.acls and not self.permits(parent, Perm.CREATE, identities):
             return Code.NO_AUTH
-        created = self.created.get(parent, 0)
         if flags in _SEQUENTIAL:
-            path += b"%010d" % created
-        if not is_valid(path):
+            path += b"%010d" % self.created.get(parent, 0)
+        name = path[slash + 1 :]
+        # The parent exists, so its path is valid; only the new component is looked at.
+        if not name.isalnum() and not is_valid_name(name) and path != b"/":
             return Code.BAD_ARGUMENTS
         if path in self.nodes:
             return Code.NODE_EXISTS
-        if parent_record[-24:-16] != b"\0\0\0\0\0\0\0\0":
+        if parent_record[-24:-16] != _NO_OWNER:
             return Code.NO_CHILDREN_FOR_EPHEMERALS
         size = 0 if data is None else len(data)
         if self.rules.enforce_quota and self._over_quota(path, size, 1):
             return Code.QUOTA_EXCEEDED
         owner = 0
-        if op in (Op.CREATE, Op.CREATE2):
+        if op in _PLAIN:
             owner = session_id if flags in _EPHEMERAL else 0
         else:
-            marker = CONTAINER_MARKER if op == Op.CREATE_CONTAINER else ttl_marker(ttl_ms)
-            self._assign(self.special, path, marker)
+            self.special[path] = (
+                CONTAINER_MARKER if op == Op.CREATE_CONTAINER else ttl_marker(ttl_ms)
+            )
         stat = STAT.pack(zxid, zxid, time_ms, time_ms, 0, 0, 0, owner, size, 0, zxid)
-        self._insert(path, parent, parent_record, data, stat, owner, fixed, created, zxid)
+        record = (NULL_DATA if data is None else LENGTH.pack(size) + data) + stat
+        if acl is not OPEN and acl != OPEN:
+            self.acls[path] = acl
+        if owner:
+            self.ephemerals.setdefault(owner, {})[path] = None
+        self._insert(path, record, parent, parent_record, name, zxid)
+        self.data_bytes += len(path) + size
+        if parent.startswith(quota.QUOTA_ROOT):
+            self._quota_node_created(parent, name)
+        if self.quotas:
+            self._account(path, size, 1)
         return path, stat
 
     def _refuse_mode(self, op: int, flags: int, ttl_ms: int) -> int:
@@ -182,53 +209,41 @@ class ZnodeTree:
     def _insert(
         self,
         path: bytes,
+        record: bytes,
         parent: bytes,
         parent_record: bytes,
-        data: bytes | None,
-        stat: bytes,
-        owner: int,
-        acl: AclList,
-        created: int,
+        name: bytes,
         zxid: int,
     ) -> None:
-        """Put a checked znode into the tree, with its parent's Stat and all side tables."""
-        head = NULL_DATA if data is None else _length(data) + data
-        size = len(head) - 4
-        self._put(path, head + stat, None)
-        if owner:
-            own = self.ephemerals.get(owner)
-            if own is None:
-                own = {}
-                self._assign(self.ephemerals, owner, own)
-            self._assign(own, path, None)
-        if acl is not OPEN:
-            self._assign(self.acls, path, acl)
+        """Put a checked znode into the tree and count it in its parent."""
+        touched = self.digest.touched
+        if path not in touched:
+            touched[path] = None
+        self.nodes[path] = record
         names = self.children.get(parent)
         if names is None:
-            names = {}
-            self._assign(self.children, parent, names)
-        self._assign(names, path[len(parent) + 1 :], None)
-        self._assign(self.created, parent, wrap32(created + 1))
+            names = self.children[parent] = {}
+        names[name] = None
+        created = self.created.get(parent, 0)
+        self.created[parent] = created + 1 if created < 0x7FFFFFFF else -0x80000000
+        if self._journal is not None:
+            self._journal.append((self._uncreate, (path, parent, parent_record, created)))
         self._put_parent(parent, parent_record, 1, zxid)
-        self.data_bytes += len(path) + size
-        if parent.startswith(quota.QUOTA_ROOT):
-            self._quota_node_created(parent, path[len(parent) + 1 :])
-        if self.quotas:
-            self._account(path, size, 1)
 
     def delete(self, path: bytes, version: int, identities: Identities, zxid: int) -> bytes | int:
         """Delete a znode; ``version`` -1 means any. Returns an empty body or an error code."""
-        if not is_weakly_valid(path) or path in SYSTEM_PATHS:
+        slash = path.rfind(b"/")
+        if slash < 0 or b"\0" in path or path in SYSTEM_PATHS:
             return Code.BAD_ARGUMENTS
-        parent = parent_of(path)
+        parent = path[:slash]
         if parent not in self.nodes:
             return Code.NO_NODE
         if parent in self.acls and not self.permits(parent, Perm.DELETE, identities):
             return Code.NO_AUTH
         record = self.nodes.get(path)
-        if record is None or not path:
+        if record is None:
             return Code.NO_NODE
-        if version not in (-1, stat_of(record).version):
+        if version != -1 and VERSION.unpack_from(record, len(record) - 36)[0] != version:
             return Code.BAD_VERSION
         if self.children.get(path):
             return Code.NOT_EMPTY
@@ -248,24 +263,35 @@ class ZnodeTree:
 
     def _remove(self, path: bytes, parent: bytes, record: bytes, zxid: int) -> None:
         """Take an existing leaf out of the tree and of all side tables."""
-        stat = stat_of(record)
-        if parent.startswith(quota.QUOTA_ROOT) and path.endswith(b"/" + quota.LIMITS):
-            self._discard(self.quotas, quota.covered_path(parent))
-        self._put(path, None, record)
-        if stat.ephemeral_owner:
-            own = self.ephemerals[stat.ephemeral_owner]
-            self._discard(own, path)
-            if not own:
-                self._discard(self.ephemerals, stat.ephemeral_owner)
-        for table in (self.acls, self.special, self.created, self.children):
+        touched = self.digest.touched
+        if path not in touched:
+            touched[path] = record
+        if self._journal is not None:
+            self._journal.append((self._undelete, self._remembered(path, parent, record)))
+        del self.nodes[path]
+        if record[-24:-16] != _NO_OWNER:
+            self._disown(path, stat_of(record).ephemeral_owner)
+        for table in self._side_tables:
             if path in table:
-                self._discard(table, path)
-        self.listings.pop(path, None)
-        self._discard(self.children[parent], path[len(parent) + 1 :])
+                del table[path]
+        del self.children[parent][path[len(parent) + 1 :]]
         self._put_parent(parent, self.nodes[parent], -1, zxid)
-        self.data_bytes -= len(path) + stat.data_length
+        size = max(0, len(record) - STAT_BYTES - 4)
+        self.data_bytes -= len(path) + size
+        if parent.startswith(quota.QUOTA_ROOT) and path.endswith(b"/" + quota.LIMITS):
+            covered = quota.covered_path(parent)
+            if covered in self.quotas:
+                del self.quotas[covered]
+                if self._journal is not None:
+                    self._journal.append((self.quotas.__setitem__, (covered, None)))
         if self.quotas:
-            self._account(path, -stat.data_length, -1)
+            self._account(path, -size, -1)
+
+    def _disown(self, path: bytes, owner: int) -> None:
+        own = self.ephemerals[owner]
+        del own[path]
+        if not own:
+            del self.ephemerals[owner]
 
     def set_data(
         self,
@@ -309,9 +335,7 @@ class ZnodeTree:
         if path == b"/":
             nodes[ROOT] = nodes[path]
         if self._journal is not None:
-            self._journal.append((nodes, path, record))
-            if path == b"/":
-                self._journal.append((nodes, ROOT, record))
+            self._journal.append((self._put, (path, record)))
         self.data_bytes += size - old_size
         if self.quotas:
             self._account(path, size - old_size, 0)
@@ -335,12 +359,12 @@ class ZnodeTree:
         if version not in (-1, stat.aversion):
             return Code.BAD_VERSION
         stat = stat._replace(aversion=wrap32(stat.aversion + 1))
-        self._put(path, record[:-STAT_BYTES] + STAT.pack(*stat), record)
+        self._put(path, record[:-STAT_BYTES] + STAT.pack(*stat))
         for alias in (ROOT, b"/") if path == b"/" else (path,):
-            if fixed is OPEN or fixed == OPEN:
-                self._discard(self.acls, alias)
+            if fixed == OPEN:
+                self.acls.pop(alias, None)
             else:
-                self._assign(self.acls, alias, fixed)
+                self.acls[alias] = fixed
         return STAT.pack(*stat)
 
     def check(self, path: bytes, version: int, identities: Identities) -> bytes | int:
@@ -374,55 +398,64 @@ class ZnodeTree:
         self._journal = None
 
     def rollback(self) -> None:
-        """Undo everything since :meth:`begin`."""
+        """Undo everything since :meth:`begin`, last change first."""
         journal, self._journal = self._journal, None
-        for table, key, old in reversed(journal or ()):
-            if old is _ABSENT:
-                table.pop(key, None)
-            else:
-                table[key] = old
+        for undo, facts in reversed(journal or ()):
+            undo(*facts)
         self.data_bytes = self._data_bytes_before
-        self.listings.clear()
 
-    # The primitives, which all changes go through.
+    def _uncreate(self, path: bytes, parent: bytes, parent_record: bytes, created: int) -> None:
+        record = self.nodes.pop(path)
+        if record[-24:-16] != _NO_OWNER:
+            self._disown(path, stat_of(record).ephemeral_owner)
+        for table in self._side_tables:
+            table.pop(path, None)
+        del self.children[parent][path[len(parent) + 1 :]]
+        self.created[parent] = created
+        self._put(parent, parent_record)
 
-    def _put(self, path: bytes, record: bytes | None, old: bytes | None) -> None:
-        """Set or (``None``) remove the record of ``path``, whose record was ``old``."""
+    def _remembered(self, path: bytes, parent: bytes, record: bytes) -> tuple[Any, ...]:
+        """All that :meth:`_undelete` needs to put a znode back."""
+        aside = [(table, table[path]) for table in self._side_tables if path in table]
+        return path, record, parent, self.nodes[parent], aside
+
+    def _undelete(
+        self,
+        path: bytes,
+        record: bytes,
+        parent: bytes,
+        parent_record: bytes,
+        aside: list[tuple[dict[bytes, Any], Any]],
+    ) -> None:
+        self.nodes[path] = record
+        for table, value in aside:
+            table[path] = value
+        if record[-24:-16] != _NO_OWNER:
+            self.ephemerals.setdefault(stat_of(record).ephemeral_owner, {})[path] = None
+        self.children[parent][path[len(parent) + 1 :]] = None
+        self._put(parent, parent_record)
+
+    # The primitives.
+
+    def _put(self, path: bytes, record: bytes) -> None:
+        """Replace the record of an existing znode; the root's under both its names."""
         touched = self.digest.touched
         if path not in touched:
-            touched[path] = old
-        aliases = (ROOT, b"/") if path in (ROOT, b"/") else (path,)
-        for alias in aliases:
-            if self._journal is not None:
-                self._journal.append((self.nodes, alias, _ABSENT if old is None else old))
-            if record is None:
-                del self.nodes[alias]
-            else:
-                self.nodes[alias] = record
+            touched[path] = self.nodes[path]
+        self.nodes[path] = record
+        if path in (ROOT, b"/"):
+            self.nodes[ROOT] = self.nodes[b"/"] = record
+            self.listings.pop(b"/", None)
+        if path in self.listings:
+            del self.listings[path]
 
     def _put_parent(self, parent: bytes, record: bytes, more: int, zxid: int) -> None:
         """Count one child more or less in the parent's Stat."""
-        cversion, middle, children, _ = STAT_FOR_CHILDREN.unpack_from(
-            record, len(record) - CHILDREN_TAIL_BYTES
-        )
-        changed = record[:-CHILDREN_TAIL_BYTES] + STAT_FOR_CHILDREN.pack(
-            cversion + 1 if cversion < 0x7FFFFFFF else -0x80000000, middle, children + more, zxid
-        )
-        self.listings.pop(parent, None)
-        if parent == ROOT:
-            self.listings.pop(b"/", None)
-        self._put(parent, changed, record)
-
-    def _assign(self, table: dict[Any, Any], key: object, value: object) -> None:
-        if self._journal is not None:
-            self._journal.append((table, key, table.get(key, _ABSENT)))
-        table[key] = value
-
-    def _discard(self, table: dict[Any, Any], key: object) -> None:
-        if key in table:
-            if self._journal is not None:
-                self._journal.append((table, key, table[key]))
-            del table[key]
+        start = len(record) - CHILDREN_TAIL_BYTES
+        cversion, middle, children, _ = STAT_FOR_CHILDREN.unpack_from(record, start)
+        cversion = cversion + 1 if cversion < 0x7FFFFFFF else -0x80000000
+        changed = record[:start] + STAT_FOR_CHILDREN.pack(cversion, middle, children + more, zxid)
+        self._put(parent, changed)
 
     # Quotas.
 
@@ -453,7 +486,9 @@ class ZnodeTree:
     def _quota_node_created(self, parent: bytes, name: bytes) -> None:
         covered = quota.covered_path(parent)
         if name == quota.LIMITS and covered:
-            self._assign(self.quotas, covered, None)
+            self.quotas[covered] = None
+            if self._journal is not None:
+                self._journal.append((self.quotas.pop, (covered, None)))
         elif name == quota.STATS:
             count, size = self.usage(covered)
             text = quota.render({"count": count, "bytes": size})
@@ -462,7 +497,14 @@ class ZnodeTree:
     def _put_usage(self, covered: bytes, record: bytes, text: bytes) -> None:
         stat = stat_of(record)
         self.data_bytes += len(text) - stat.data_length
-        self._put(quota.stats_path(covered), pack_record(text, stat), record)
+        if self._journal is not None:
+            self._journal.append((self._put_if_there, (quota.stats_path(covered), record)))
+        self._put(quota.stats_path(covered), pack_record(text, stat))
+
+    def _put_if_there(self, path: bytes, record: bytes) -> None:
+        """Undo a change of a usage znode, unless the same multi had just created it."""
+        if path in self.nodes:
+            self._put(path, record)
 
     def usage(self, path: bytes) -> tuple[int, int]:
         """How many znodes ``path`` and its descendants are, and the bytes of their data."""
@@ -494,7 +536,3 @@ class ZnodeTree:
             if path != b"/"
         )
         invariant(total == self.data_bytes, "data_bytes", told=self.data_bytes, real=total)
-
-
-def _length(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") if data else _ZERO_LENGTH
