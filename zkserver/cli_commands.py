@@ -88,7 +88,8 @@ def check_command(directory: Path, log_dir: Path | None, as_json: bool) -> None:
 
     Nothing is changed. The exit code is 1 when something is damaged.
     """
-    from zkserver.storage import DiskFailed, OsDisk, check_directory
+    from zkserver.storage import DiskFailed, OsDisk
+    from zkserver.storage.check import check_directory
 
     for each, name in ((directory, "DIR"), (log_dir, "--log-dir")):
         if each is not None:

@@ -9,9 +9,9 @@ something. The formats are those of Apache ZooKeeper 3.8, byte for byte
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import floor
 
 from zkserver.admin.mntr_keys import ADVANCED_SUMMARIES, BASIC_SUMMARIES, COUNTERS, GAUGES
@@ -94,7 +94,7 @@ def _hex(number: int) -> str:
 
 def _date(wall_ms: int) -> str:
     """java.util.Date.toString, always in UTC."""
-    return time.strftime("%a %b %d %H:%M:%S UTC %Y", time.gmtime(wall_ms // 1000))
+    return f"{datetime.fromtimestamp(wall_ms // 1000, UTC):%a %b %d %H:%M:%S UTC %Y}"
 
 
 def _ruok(view: StatusView) -> Iterator[str]:

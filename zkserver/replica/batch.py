@@ -94,3 +94,13 @@ def logged_runs(payload: bytes) -> Iterator[tuple[Caller, bytes]]:
         first = reader.pos
         reader.pos += size
         yield caller, payload[first : reader.pos]
+
+
+def frame_starts(frames: bytes) -> list[int]:
+    """Where each of the complete frames in ``frames`` begins, and where the last one ends."""
+    starts = [0]
+    pos = 0
+    while pos < len(frames):
+        pos += 4 + int.from_bytes(frames[pos : pos + 4], "big")
+        starts.append(pos)
+    return starts

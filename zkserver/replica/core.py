@@ -18,7 +18,7 @@ from zkserver.paxos.ballot import Ballot, counter_is_full, first_zxid
 from zkserver.paxos.leader import Leader
 from zkserver.replica import reads, sessions
 from zkserver.replica.auth import authenticate
-from zkserver.replica.batch import Batch, logged_runs
+from zkserver.replica.batch import Batch, frame_starts, logged_runs
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.settings import ReplicaSettings
 from zkserver.replica.stats import ServerStats
@@ -464,14 +464,6 @@ class ReplicaCore:
             invariant(step > 0, "a held frame is not answered")
             used += step
 
-    @staticmethod
-    def _count_frames(frames: bytes) -> int:
-        count = pos = 0
-        while pos < len(frames):
-            pos += 4 + int.from_bytes(frames[pos : pos + 4], "big")
-            count += 1
-        return count
-
     def _settle_digest(self, first: int, last: int) -> None:
         digest = self.tree.digest
         if first // INTERVAL_ZXIDS != (last + 1) // INTERVAL_ZXIDS:
@@ -601,22 +593,24 @@ class ReplicaCore:
 
     # Recovery.
 
-    def replay(self, payload: bytes, zxid: int, time_ms: int, skip: int = 0) -> None:
+    def replay(
+        self, payload: bytes, zxid: int, time_ms: int, *, first: int = 0, count: int | None = None
+    ) -> None:
         """Execute a batch from the log again, without connections.
 
-        ``skip`` entries at its front are in the snapshot already.
+        Of its entries those from number ``first`` on and before number ``count`` (``None``:
+        to its end): what is before is in the snapshot already, what is behind was
+        superseded by a later leader. ``zxid`` is that of the batch's first entry.
         """
+        number = 0
         for caller, frames in logged_runs(payload):
-            total = self._count_frames(frames)
-            if skip >= total:
-                skip -= total
-            else:
-                at = 0
-                for _ in range(skip):
-                    at += 4 + int.from_bytes(frames[at : at + 4], "big")
-                self.apply_run(None, caller, frames[at:], zxid + skip, time_ms)
-                skip = 0
-            zxid += total
+            starts = frame_starts(frames)
+            begin = max(0, first - number)
+            end = len(starts) - 1 if count is None else min(len(starts) - 1, count - number)
+            if begin < end:
+                part = frames[starts[begin] : starts[end]]
+                self.apply_run(None, caller, part, zxid + number + begin, time_ms)
+            number += len(starts) - 1
 
     def recovered(self, ballot: Ballot, length: int, now_ms: int) -> None:
         """Recovery is done: lead with ``ballot`` behind ``length`` entries.

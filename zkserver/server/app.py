@@ -126,8 +126,13 @@ class Server:
             load(core, recovered.blocks())
             core.zxid, length = recovered.snapshot.zxid, recovered.snapshot.index
         for record in recovered.records():
-            skip = max(0, length - record.index)
-            core.replay(record.payload, record.zxid, record.time_ms, skip)
+            core.replay(
+                record.payload,
+                record.zxid,
+                record.time_ms,
+                first=max(0, length - record.index),
+                count=record.count,
+            )
             length = record.index + record.count
         ballot = Ballot.unpacked(max(recovered.accepted, recovered.promised))
         core.recovered(Ballot(ballot.number, self.config.server_id), length, monotonic_ms())

@@ -35,7 +35,6 @@ changed without notice. What holds it up:
   flushed, renamed, and carry a checksum per block and a closing seal.
 """
 
-from zkserver.storage.check import FileReport, Report, check_directory
 from zkserver.storage.disk import (
     DirectoryLock,
     DirectoryLocked,
@@ -64,15 +63,12 @@ __all__ = [
     "Disk",
     "DiskFailed",
     "DiskFile",
-    "FileReport",
     "LogRecord",
     "OsDisk",
     "Recovered",
-    "Report",
     "SnapshotMeta",
     "Wal",
     "WalOptions",
-    "check_directory",
     "list_snapshots",
     "read_snapshot",
     "recover",

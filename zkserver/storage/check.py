@@ -9,8 +9,8 @@ from zkserver.storage.recovery import (
     DIRECTORY_NAME,
     BrokenSnapshot,
     check_reach,
-    read_log,
 )
+from zkserver.storage.replay import read_log
 from zkserver.storage.segments import CorruptLog, Kind, Scan, list_segments, load_segment
 from zkserver.storage.snapshots import (
     CorruptSnapshot,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from zkserver.config import Config, load_config
 from zkserver.server.app import Server
@@ -47,7 +47,7 @@ class _Running:
         self._lock = threading.Lock()
         self._ended = False
         # What callers wait for; a dict, because it keeps the order.
-        self._waiting: dict[Future[object], None] = {}
+        self._waiting: dict[Future[Any], None] = {}
         # A test that forgets to stop its server shall not keep the interpreter alive.
         self._thread = threading.Thread(
             target=self._run, name=f"zkserver-{self.server.port}", daemon=True
@@ -82,13 +82,13 @@ class _Running:
             except BaseException as error:  # noqa: BLE001 - it belongs to the caller
                 future.set_exception(error)
             with self._lock:
-                self._waiting.pop(future, None)  # type: ignore[call-overload]
+                self._waiting.pop(future, None)
 
         with self._lock:
             if self._ended:
                 raise self._reason()
-            self._waiting[future] = None  # type: ignore[index]
-            # Inside the lock: the loop's pipe is open as long as the thread has not ended.
+            self._waiting[future] = None
+            # Inside the lock, so that the end of the thread either is seen here or sees this.
             self.server.loop.call(turn)
 
     def stop(self) -> None:
