@@ -1,8 +1,8 @@
 """Servers to drive: Apache ZooKeeper from Debian's package, and ours, behind one face.
 
 Both are started as real processes on a free loopback port with a data
-directory of their own, and both are waited for by asking ``ruok`` until the
-answer is ``imok``, so "started" means "answers".
+directory of their own, and both are waited for by asking ``srvr`` until it tells
+the mode, so "started" means "serves".
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _START_TIMEOUT_S = 60.0
 _POLL_S = 0.002
 
 
-class ServerUnavailable(RuntimeError):
+class ServerUnavailable(RuntimeError):  # noqa: N818 - names a state, not a mistake
     """The server cannot be run on this machine; the text says what to install."""
 
 
@@ -37,12 +37,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def four_letter_word(port: int, word: str, timeout_s: float = 5.0) -> str:
+def four_letter_word(
+    port: int, word: str, timeout_s: float = 5.0, source: str = "127.0.0.1"
+) -> str:
     """What the server on ``port`` answers to a four letter word.
 
-    Raises ``OSError`` when it cannot be reached.
+    Raises ``OSError`` when it cannot be reached. While nobody listens a ``source`` other
+    than the server's address keeps the socket from being connected to itself.
     """
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as conn:
+    with socket.create_connection(
+        ("127.0.0.1", port), timeout=timeout_s, source_address=(source, 0)
+    ) as conn:
         conn.sendall(word.encode())
         chunks = []
         while chunk := conn.recv(65536):
@@ -130,8 +135,9 @@ class ZooKeeperProcess:
         while time.monotonic() - began < _START_TIMEOUT_S:
             if self.process.poll() is not None:
                 break
+            # Apache says imok before it serves, so it is srvr that is asked.
             with contextlib.suppress(OSError):
-                if four_letter_word(self.port, "ruok") == "imok":
+                if "Mode: " in four_letter_word(self.port, "srvr", source="127.0.0.2"):
                     self.started_in_s = time.monotonic() - began
                     return
             time.sleep(_POLL_S)
@@ -167,7 +173,10 @@ class ZooKeeperProcess:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.stop()
         if self._temporary is not None:

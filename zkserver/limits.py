@@ -13,16 +13,15 @@ RECEIVE_BYTES: Final = 64 * 1024
 OUTPUT_PAUSE_BYTES: Final = 1024 * 1024
 #: A connection that does not take its notifications is closed beyond this.
 OUTPUT_CLOSE_BYTES: Final = 64 * 1024 * 1024
-#: A batch is closed at this size, so that one log record stays in a few milliseconds.
+#: A batch is committed at this size, so that one log record stays in a few milliseconds;
+#: while that is not possible, nobody who adds to it is read.
 BATCH_BYTES: Final = 4 * 1024 * 1024
 #: Connections accepted in one turn of the loop, so that a storm leaves others their turn.
 ACCEPTS_PER_TURN: Final = 256
 #: Encoded getChildren answers kept (Apache's maxGetChildrenResponseCacheSize is 400).
-LISTINGS_MAX: Final = 4096
+LISTINGS_MAX: Final = 1024
 #: A listing larger than this is not kept.
-LISTING_BYTES: Final = 1024 * 1024
-#: Distinct sets of identities whose decoded form is kept.
-IDENTITIES_CACHE: Final = 1024
+LISTING_BYTES: Final = 64 * 1024
 #: Paths touched between two settlements of the tree's digest.
 DIGEST_TOUCHED_MAX: Final = 8192
 #: A snapshot is cut into blocks of about this size.

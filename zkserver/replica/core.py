@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from zkserver.errors import invariant
-from zkserver.limits import DIGEST_TOUCHED_MAX, LARGE_BODY_BYTES
+from zkserver.limits import BATCH_BYTES, DIGEST_TOUCHED_MAX, LARGE_BODY_BYTES
 from zkserver.paxos.ballot import Ballot, counter_is_full, first_zxid
 from zkserver.paxos.leader import Leader
 from zkserver.replica import reads, sessions
@@ -299,7 +299,7 @@ class ReplicaCore:
             conn.pending.hold(conn, conn.caller, frames, count)
         conn.queued += count
         self.outstanding += count
-        if self.outstanding > self.settings.outstanding_max:
+        if self.outstanding > self.settings.outstanding_max or self.batch.size > BATCH_BYTES:
             self._pause(conn)
 
     def _pause(self, conn: Connection) -> None:

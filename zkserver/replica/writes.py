@@ -147,10 +147,6 @@ def _skip_record(op: int, reader: Reader) -> None:
     elif op in (Op.DELETE, Op.CHECK):
         reader.string()
         reader.int32()
-    elif op == Op.SET_DATA:
-        reader.string()
-        reader.buffer()
-        reader.int32()
     else:
         raise DecodeError(f"operation {op} in a multi")
 
@@ -162,15 +158,7 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     every operation: code 0 before the failing one, its code, and
     RuntimeInconsistency for those behind it.
     """
-    ops: list[tuple[int, int, int]] = []
-    while True:
-        kind, done = reader.int32(), reader.boolean()
-        reader.int32()
-        if done:
-            break
-        start = reader.pos
-        _skip_record(kind, reader)
-        ops.append((kind, start, reader.pos))
+    ops = _decode_multi(reader.data, reader.pos, reader.end)
     tree, caller, frames = execution.tree, execution.caller, reader.data
     parts: list[bytes] = []
     tree.begin()
@@ -195,6 +183,38 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     tree.commit()
     parts.append(MULTI_END)
     return b"".join(parts)
+
+
+def _decode_multi(frames: bytes, pos: int, end: int) -> list[tuple[int, int, int]]:
+    """Kind, start and end of each operation's record; raises ``DecodeError``."""
+    ops: list[tuple[int, int, int]] = []
+    while True:
+        start = pos + MULTI_HEAD.size
+        if start > end:
+            raise DecodeError("a multi ends without its end")
+        kind, done, _ = MULTI_HEAD.unpack_from(frames, pos)
+        if done:
+            return ops
+        if kind == Op.SET_DATA:
+            pos = _set_data_end(frames, start, end)
+        else:
+            reader = Reader(frames, start, end)
+            _skip_record(kind, reader)
+            pos = reader.pos
+        ops.append((kind, start, pos))
+
+
+def _set_data_end(frames: bytes, pos: int, end: int) -> int:
+    """Where the record of a setData ends; a null path counts as empty here."""
+    if pos + 4 > end:
+        raise DecodeError("setData without a path")
+    pos += 4 + max(0, _int(frames, pos)[0])
+    if pos + 4 > end:
+        raise DecodeError("setData without data")
+    pos += 8 + max(0, _int(frames, pos)[0])
+    if pos > end:
+        raise DecodeError("setData without a version")
+    return pos
 
 
 def _multi_failure(count: int, position: int, code: int) -> bytes:

@@ -101,6 +101,8 @@ class Snapshotter:
             blocks = _while_parent_lives(dump(State.of(self.core, copied=False)), parent)
             write_snapshot(self.disk, self.directory, meta, blocks)
             code = 0
+        except BaseException as failure:  # noqa: BLE001 - nothing may escape into the server's code
+            os.write(2, f"zkserver: snapshot {meta.zxid:#x} failed: {failure}\n".encode())
         finally:
             os._exit(code)
 

@@ -7,7 +7,7 @@ any kind is a ``DiskFailed`` that says which file, what was tried and why.
 """
 
 # pathlib would cost the start of the server several milliseconds.
-# ruff: noqa: PTH100, PTH105, PTH108, PTH110, PTH120, PTH208
+# ruff: noqa: PTH100, PTH103, PTH105, PTH108, PTH110, PTH120, PTH208
 
 from __future__ import annotations
 
