@@ -24,6 +24,8 @@ APACHE_JAR = Path("/usr/share/java/zookeeper.jar")
 _SLF4J = Path("/usr/share/java/slf4j-simple.jar")
 _START_TIMEOUT_S = 60.0
 _POLL_S = 0.002
+#: Apache accepts connections before it answers them, so one attempt must not wait for long.
+_ATTEMPT_S = 0.25
 
 
 class ServerUnavailable(RuntimeError):  # noqa: N818 - names a state, not a mistake
@@ -137,7 +139,7 @@ class ZooKeeperProcess:
                 break
             # Apache says imok before it serves, so it is srvr that is asked.
             with contextlib.suppress(OSError):
-                if "Mode: " in four_letter_word(self.port, "srvr", source="127.0.0.2"):
+                if "Mode: " in four_letter_word(self.port, "srvr", _ATTEMPT_S, "127.0.0.2"):
                     self.started_in_s = time.monotonic() - began
                     return
             time.sleep(_POLL_S)

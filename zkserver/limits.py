@@ -29,3 +29,6 @@ SNAPSHOT_BLOCK_BYTES: Final = 1024 * 1024
 #: Replies buffered for one readable event before a pause is considered: a body this
 #: large counts, smaller ones are bounded by what one recv can hold.
 LARGE_BODY_BYTES: Final = 4096
+#: Requests of one connection that may wait for a batch before reads are taken no further;
+#: what they answer is produced in one step and may be large.
+HELD_READS_MAX: Final = 256

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from zkserver.errors import invariant
-from zkserver.limits import BATCH_BYTES, DIGEST_TOUCHED_MAX, LARGE_BODY_BYTES
+from zkserver.limits import BATCH_BYTES, DIGEST_TOUCHED_MAX, HELD_READS_MAX, LARGE_BODY_BYTES
 from zkserver.paxos.ballot import Ballot, counter_is_full, first_zxid
 from zkserver.paxos.leader import Leader
 from zkserver.replica import reads, sessions
@@ -35,6 +35,7 @@ from zkserver.wire.opcodes import (
     WRITES,
     XID_PING,
     Code,
+    EventType,
     Op,
     Perm,
 )
@@ -95,6 +96,8 @@ class ReplicaCore:
         self._ordinary = not settings.enforced_schemes
         #: Monotonic time as of the last step that executed entries, milliseconds.
         self.now_ms = 0
+        #: Session id -> the batch with the last write of a connection that is gone.
+        self.left_behind: dict[int, Batch] = {}
         #: Connections that got their session and have sent more already.
         self.after_open: list[Connection] = []
         #: Answers a four letter word; set by the shell, which knows the whole server.
@@ -217,6 +220,10 @@ class ReplicaCore:
             answered += 1
             if conn.phase >= Phase.CLOSING:
                 break
+            if len(conn.out[-1]) > LARGE_BODY_BYTES:
+                large += len(conn.out[-1])
+                if large > self.OUTPUT_BATCH_BYTES:
+                    break
         else:
             if end - pos >= _HEAD_BYTES and conn.phase < Phase.CLOSING:
                 # A frame without a record, mostly a ping, as the last one.
@@ -263,6 +270,11 @@ class ReplicaCore:
                 if conn.phase is not Phase.OPEN:
                     return end
                 continue
+            if op not in WRITES and count + conn.queued >= HELD_READS_MAX:
+                # Their answers are all made in one step; more of them have to wait.
+                self._add_run(conn, buf[start:pos], count, writing, now_ms)
+                self._pause(conn)
+                return pos
             if (op in WRITES) is not writing:
                 self._add_run(conn, buf[start:pos], count, writing, now_ms)
                 start, count, writing = pos, 0, not writing
@@ -391,6 +403,8 @@ class ReplicaCore:
             self.watches.drop(conn)
         if self.attached.get(conn.session_id) is conn:
             del self.attached[conn.session_id]
+            if conn.pending is not None:
+                self.left_behind[conn.session_id] = conn.pending
         self.paused.pop(conn, None)
         conn.inbuf.clear()
         conn.out.clear()
@@ -424,6 +438,7 @@ class ReplicaCore:
         if self.paused and self.outstanding <= self.settings.outstanding_max:
             for conn in self.paused:
                 conn.paused = False
+                conn.more = bool(conn.inbuf)
                 self.dirty[conn] = None
             self.paused.clear()
         opened, self.after_open = self.after_open, []
@@ -454,6 +469,9 @@ class ReplicaCore:
             conn = run.conn
             if conn is not None and conn.pending is batch:
                 conn.pending = None
+        if self.left_behind:
+            self.left_behind = {s: b for s, b in self.left_behind.items() if b is not batch}
+        self.tree.removed_acls.clear()
         self._settle_digest(batch.zxid, self.zxid)
 
     def _answer_held(self, conn: Connection, frames: bytes, now_ms: int) -> None:
@@ -549,7 +567,9 @@ class ReplicaCore:
         for event, path in events:
             for kind, at, watchers in self.watches.fire(event, path):
                 frame = pack_notification(kind, at, zxid)
-                acl = None if tree.rules.skip_acl else tree.acls.get(at)
+                # Who may not read a znode is not told of its end either.
+                acls = tree.removed_acls if kind is EventType.NODE_DELETED else tree.acls
+                acl = None if tree.rules.skip_acl else acls.get(at)
                 for conn in watchers:
                     if acl is None or allows(acl, Perm.READ, conn.caller.identities):
                         conn.out.append(frame)

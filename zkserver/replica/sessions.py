@@ -124,10 +124,11 @@ def _reattach(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_
     conn.session_id = session.session_id
     conn.caller = Caller(session.session_id, conn.caller.identities)
     _open(core, conn, session, now_ms)
-    if before is not None and before.pending is not None:
+    pending = core.left_behind.get(session.session_id) if before is None else before.pending
+    if pending is not None:
         # What the session wrote through the old connection comes before its next reads.
-        before.pending.hold(conn, conn.caller, b"", 0)
-        conn.pending = before.pending
+        pending.hold(conn, conn.caller, b"", 0)
+        conn.pending = pending
     core.resume(conn, now_ms)
 
 

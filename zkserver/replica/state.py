@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _SESSION: Final = struct.Struct(">qii")
 _PAIR: Final = struct.Struct(">ii")
 _PATH_NUMBER: Final = struct.Struct(">iq")
-_SESSIONS, _NODES, _CREATED, _ACLS, _SPECIAL = b"S", b"N", b"C", b"A", b"M"
+_DIGEST, _SESSIONS, _NODES = b"D", b"S", b"N"
+_CREATED, _ACLS, _SPECIAL = b"C", b"A", b"M"
 _NO_OWNER: Final = bytes(8)
 
 #: Version of the layout described here; the first block says it.
@@ -46,6 +47,8 @@ class State:
     special: dict[bytes, int]
     acls: dict[bytes, AclList]
     sessions: dict[int, Session]
+    #: The tree's digest, settled.
+    digest: int
 
     @classmethod
     def of(cls, core: ReplicaCore, *, copied: bool) -> State:
@@ -54,7 +57,8 @@ class State:
         The values are immutable, so copying the dictionaries is enough.
         """
         tree = core.tree
-        state = cls(tree.nodes, tree.created, tree.special, tree.acls, core.sessions)
+        digest = tree.digest.fold(tree.nodes)
+        state = cls(tree.nodes, tree.created, tree.special, tree.acls, core.sessions, digest)
         return state.copy() if copied else state
 
     def copy(self) -> State:
@@ -65,12 +69,14 @@ class State:
             self.special.copy(),
             self.acls.copy(),
             self.sessions.copy(),
+            self.digest,
         )
 
 
 def dump(tree: State) -> Iterator[bytes]:
     """The state as blocks of about ``SNAPSHOT_BLOCK_BYTES``."""
     yield _HEAD
+    yield _DIGEST + tree.digest.to_bytes(8, "big")
     sessions = tree.sessions
     yield from _blocks(
         _SESSIONS,
@@ -122,6 +128,9 @@ def load(core: ReplicaCore, blocks: Iterable[bytes]) -> None:
     tree = core.tree
     for table in (tree.nodes, tree.children, tree.created, tree.acls, tree.special):
         table.clear()
+    for other in (tree.ephemerals, tree.quotas, tree.listings, core.sessions):
+        other.clear()
+    tree.digest.touched.clear()
     for block in blocks:
         kind = block[:1]
         if kind == b"F":
@@ -130,6 +139,8 @@ def load(core: ReplicaCore, blocks: Iterable[bytes]) -> None:
                     f"the snapshot has state format {int.from_bytes(block[1:5], 'big')},"
                     f" this version reads {FORMAT}"
                 )
+        elif kind == _DIGEST:
+            tree.digest.value = int.from_bytes(block[1:], "big")
         elif kind == _NODES:
             _load_nodes(tree, block)
         elif kind == _SESSIONS:
@@ -200,5 +211,3 @@ def _index(tree: ZnodeTree) -> None:
             covered = path[below : -len(suffix)]
             if covered:
                 tree.quotas[covered] = None
-    tree.digest.value = 0
-    tree.digest.touched.clear()

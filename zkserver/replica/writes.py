@@ -107,12 +107,13 @@ def deleted(events: list[Event], path: bytes) -> None:
 
 
 def _set_acl(execution: Execution, op: int, reader: Reader) -> bytes | int:
-    path, acl = reader.needed_string(), read_acl(reader)
+    # A null path is a bad path here, not a malformed record as for create and delete.
+    path, acl = reader.string() or b"", read_acl(reader)
     return execution.tree.set_acl(path, acl, reader.int32(), execution.caller.identities)
 
 
 def _check(execution: Execution, op: int, reader: Reader) -> bytes | int:
-    path, version = reader.needed_string(), reader.int32()
+    path, version = reader.string() or b"", reader.int32()
     return execution.tree.check(path, version, execution.caller.identities)
 
 
@@ -206,15 +207,14 @@ def _decode_multi(frames: bytes, pos: int, end: int) -> list[tuple[int, int, int
 
 def _set_data_end(frames: bytes, pos: int, end: int) -> int:
     """Where the record of a setData ends; a null path counts as empty here."""
+    for _ in (b"path", b"data"):
+        size = _int(frames, pos)[0] if pos + 4 <= end else -2
+        if size < -1:
+            raise DecodeError("setData is shorter than it says")
+        pos += 4 + (size if size > 0 else 0)
     if pos + 4 > end:
-        raise DecodeError("setData without a path")
-    pos += 4 + max(0, _int(frames, pos)[0])
-    if pos + 4 > end:
-        raise DecodeError("setData without data")
-    pos += 8 + max(0, _int(frames, pos)[0])
-    if pos > end:
         raise DecodeError("setData without a version")
-    return pos
+    return pos + 4
 
 
 def _multi_failure(count: int, position: int, code: int) -> bytes:
@@ -242,7 +242,9 @@ HANDLERS: Final[dict[int, Callable[[Execution, int, Reader], bytes | int]]] = {
 def _set_data_in_place(
     tree: ZnodeTree, caller: Caller, frames: bytes, pos: int, end: int, zxid: int, time_ms: int
 ) -> tuple[bytes, bytes | int]:
-    path_end = pos + 4 + _int(frames, pos)[0]
+    path_size = _int(frames, pos)[0]
+    # A null path (-1) is a bad path here, as an empty one is.
+    path_end = pos + 4 + (path_size if path_size != -1 else 0)
     size = _int(frames, path_end)[0]
     data_end = path_end + 4 + (size if size > 0 else 0)
     if path_end < pos + 4 or size < -1 or data_end + 4 > end:

@@ -96,6 +96,8 @@ class ZnodeTree:
             self.children,
             self.listings,
         )
+        #: ACLs of znodes that are gone, kept until their events are sent.
+        self.removed_acls: dict[bytes, AclList] = {}
         #: While a multi runs: what undoes its changes, in their order.
         self._journal: list[tuple[Callable[..., object], tuple[Any, ...]]] | None = None
         self._data_bytes_before = 0
@@ -162,6 +164,9 @@ class ZnodeTree:
         name = path[slash + 1 :]
         # The parent exists, so its path is valid; only the new component is looked at.
         if not name.isalnum() and not is_valid_name(name) and path != b"/":
+            return Code.BAD_ARGUMENTS
+        if parent == b"/":
+            # "//x": its parent is the root by that name, but no path has two slashes.
             return Code.BAD_ARGUMENTS
         if path in self.nodes:
             return Code.NODE_EXISTS
@@ -271,6 +276,8 @@ class ZnodeTree:
         del self.nodes[path]
         if record[-24:-16] != _NO_OWNER:
             self._disown(path, stat_of(record).ephemeral_owner)
+        if path in self.acls:
+            self.removed_acls[path] = self.acls[path]
         for table in self._side_tables:
             if path in table:
                 del table[path]
@@ -330,10 +337,11 @@ class ZnodeTree:
         stat = STAT_FOR_DATA.pack(czxid, zxid, ctime, time_ms, following, middle, size, tail)
         nodes[path] = raw + stat
         touched = self.digest.touched
-        if path not in touched:
-            touched[path] = record
         if path == b"/":
             nodes[ROOT] = nodes[path]
+            touched.setdefault(ROOT, record)
+        elif path not in touched:
+            touched[path] = record
         if self._journal is not None:
             self._journal.append((self._put, (path, record)))
         self.data_bytes += size - old_size
@@ -439,12 +447,14 @@ class ZnodeTree:
 
     def _put(self, path: bytes, record: bytes) -> None:
         """Replace the record of an existing znode; the root's under both its names."""
+        if path == b"/":
+            path = ROOT
         touched = self.digest.touched
         if path not in touched:
             touched[path] = self.nodes[path]
         self.nodes[path] = record
-        if path in (ROOT, b"/"):
-            self.nodes[ROOT] = self.nodes[b"/"] = record
+        if path == ROOT:
+            self.nodes[b"/"] = record
             self.listings.pop(b"/", None)
         if path in self.listings:
             del self.listings[path]
