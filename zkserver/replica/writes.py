@@ -56,7 +56,9 @@ class Execution:
             return Code.UNIMPLEMENTED
         try:
             return handler(self, op, reader)
-        except DecodeError:
+        except (DecodeError, struct.error):
+            # An entry that cannot be decoded is in the log already: whatever it is, it
+            # must have the same harmless result now and at every recovery.
             return Code.MARSHALLING_ERROR
 
 
@@ -172,7 +174,7 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
                 execution.events.append((EventType.NODE_DATA_CHANGED, path))
             else:
                 result = _MULTI_OPS[kind](execution, kind, Reader(frames, start, end))
-        except DecodeError:
+        except (DecodeError, struct.error):
             # A null path: the frame is well formed, this operation is not.
             result = Code.MARSHALLING_ERROR
         if isinstance(result, int):
