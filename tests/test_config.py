@@ -164,7 +164,6 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ("secureClientPort=2281", "TLS is not available"),
         ("sslQuorum=true", "TLS is not available"),
         ("client.portUnification=TRUE", "TLS is not available"),
-        ("reconfigEnabled=true", "not available in this version"),
         ("localSessionsEnabled=true", "not available in this version"),
         ("reconfigEnabled=yes", "must be true or false"),
         ("sessionRequireClientSASLAuth=true", "SASL"),

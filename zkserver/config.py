@@ -93,6 +93,8 @@ class Config:
     extended_types: bool = True
     emulate_353_ttl: bool = False
     enforce_quota: bool = False
+    # Only decides how reconfig is refused: a standalone server has no membership.
+    reconfig_enabled: bool = False
     container_check_interval_ms: int = 60_000
     container_max_per_minute: int = 10_000
     # 0 keeps containers that never had a child.

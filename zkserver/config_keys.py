@@ -159,6 +159,7 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "extendedTypesEnabled": ("extended_types", true_or_false),
     "emulate353TTLNodes": ("emulate_353_ttl", true_or_false),
     "enforceQuota": ("enforce_quota", true_or_false),
+    "reconfigEnabled": ("reconfig_enabled", true_or_false),
     "znode.container.checkIntervalMs": ("container_check_interval_ms", whole(1)),
     "znode.container.maxPerMinute": ("container_max_per_minute", whole(1)),
     "znode.container.maxNeverUsedIntervalMs": ("container_never_used_ms", whole(0)),
@@ -285,7 +286,6 @@ _NOT_YET = "not available in this version"
 
 #: Switches which must stay off, with the reason; any other key of a family is ignored.
 REFUSED_WHEN_TRUE: dict[str, str] = {
-    "reconfigEnabled": f"dynamic reconfiguration is {_NOT_YET}; set it to false",
     "localSessionsEnabled": f"local sessions are {_NOT_YET}; set it to false",
     "sslQuorum": f"TLS is {_NOT_YET}; set it to false",
     "client.portUnification": f"TLS is {_NOT_YET}; set it to false",

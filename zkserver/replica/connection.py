@@ -37,7 +37,7 @@ class Caller:
     def __init__(self, session_id: int, identities: Identities) -> None:
         self.session_id = session_id
         self.identities = identities
-        packed = pack_ids(identities)  # type: ignore[arg-type]
+        packed = pack_ids(identities)
         #: What stands before this caller's requests in a log record.
         self.prefix = LONG.pack(session_id) + INT.pack(len(packed)) + packed
 

@@ -220,7 +220,7 @@ class ReplicaCore:
             answered += 1
             if conn.phase >= Phase.CLOSING:
                 break
-            if len(conn.out[-1]) > LARGE_BODY_BYTES:
+            if conn.out and len(conn.out[-1]) > LARGE_BODY_BYTES:
                 large += len(conn.out[-1])
                 if large > self.OUTPUT_BATCH_BYTES:
                     break
@@ -337,7 +337,7 @@ class ReplicaCore:
             return after if conn.phase is Phase.OPEN else len(buf)
         if op == Op.SASL:
             self._sasl(conn, xid, reader)
-            return after
+            return after if conn.phase is Phase.OPEN else len(buf)
         handler = reads.HANDLERS.get(op)
         if handler is None:
             self._refuse(conn, xid, -1, Code.UNIMPLEMENTED, f"unknown operation {op}")
@@ -357,7 +357,7 @@ class ReplicaCore:
             reader.int32()
             scheme, secret = reader.string() or b"", reader.buffer() or b""
         except DecodeError:
-            self._refuse(conn, xid, 0, Code.AUTH_FAILED, "malformed auth packet")
+            self.end(conn, "malformed auth packet")
             return
         added = authenticate(self.settings, scheme, secret)
         if added is None:
@@ -372,9 +372,11 @@ class ReplicaCore:
 
     def _sasl(self, conn: Connection, xid: int, reader: Reader) -> None:
         try:
-            reader.buffer()
+            token = reader.buffer()
         except DecodeError:
-            conn.out.append(pack_reply(xid, 0, Code.MARSHALLING_ERROR))
+            token = None
+        if token is None:
+            self.end(conn, "malformed sasl packet")
             return
         # What a server answers on which SASL is not configured: done, and no token.
         conn.out.append(pack_reply(xid, 0, 0, pack_buffer(None)))

@@ -85,8 +85,8 @@ def _watch(
     core: ReplicaCore, add: Callable[[bytes, Connection, int], None], path: bytes, conn: Connection
 ) -> None:
     conn.watching = True
-    # The empty path is an alias of the root for reads, and so for what they watch.
-    add(path or b"/", conn, Mode.STANDARD)
+    # As it was named: the empty path reads the root, but nothing ever happens to "".
+    add(path, conn, Mode.STANDARD)
 
 
 def listing(tree: ZnodeTree, path: bytes) -> bytes:
@@ -114,7 +114,7 @@ def _get_acl(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
         if not allows(acl, Perm.READ, identities):
             return Code.NO_AUTH
         acl = masked(acl)
-    return pack_acl(acl) + record[-STAT_BYTES:]  # type: ignore[arg-type]
+    return pack_acl(acl) + record[-STAT_BYTES:]
 
 
 def _get_all_children_number(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
@@ -122,9 +122,12 @@ def _get_all_children_number(core: ReplicaCore, conn: Connection, reader: Reader
     record = _readable(core.tree, conn, path)
     if isinstance(record, int):
         return record
-    if path in (ROOT, b"/"):
+    if path == b"/":
         # The root stands in the table twice, and does not count itself.
         return INT.pack(len(core.tree.nodes) - 2)
+    if path == ROOT:
+        # By its other name it counts "/" as a descendant.
+        return INT.pack(len(core.tree.nodes) - 1)
     return INT.pack(core.tree.usage(path)[0] - 1)
 
 
@@ -147,7 +150,7 @@ def _who_am_i(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
     for scheme, ident in conn.caller.identities:
         user = ident.partition(b":")[0] if scheme == b"digest" else ident
         shown.append((scheme, b"" if scheme == SUPER else user))
-    return pack_ids(tuple(shown))  # type: ignore[arg-type]
+    return pack_ids(tuple(shown))
 
 
 def _set_watches(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
@@ -227,7 +230,8 @@ def _remove_watches(core: ReplicaCore, conn: Connection, reader: Reader) -> Answ
 
 
 def _watch_kind(reader: Reader) -> tuple[bytes, WatcherType]:
-    path, kind = reader.needed_string(), reader.int32()
+    # A null path is one that nobody watches.
+    path, kind = reader.string() or b"", reader.int32()
     try:
         return path, WatcherType(kind)
     except ValueError:

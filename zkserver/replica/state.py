@@ -103,10 +103,7 @@ def dump(tree: State) -> Iterator[bytes]:
         _ACLS,
         (
             pack(len(path), len(packed)) + path + packed
-            for path, packed in (
-                (path, pack_acl(acl))  # type: ignore[arg-type]
-                for path, acl in tree.acls.items()
-            )
+            for path, packed in ((path, pack_acl(acl)) for path, acl in tree.acls.items())
         ),
     )
 
@@ -151,7 +148,8 @@ def load(core: ReplicaCore, blocks: Iterable[bytes]) -> None:
                 path_size, size = _PAIR.unpack_from(block, pos)
                 start = pos + _PAIR.size + path_size
                 path = block[pos + _PAIR.size : start]
-                tree.acls[path] = read_acl(Reader(block, start, start + size))
+                given = read_acl(Reader(block, start, start + size))
+                tree.acls[path] = tuple((p, s or b"", i or b"") for p, s, i in given)
                 pos = start + size
         else:
             _load_numbers(tree.created if kind == _CREATED else tree.special, block)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from zkserver.replica.connection import Caller
-from zkserver.tree.acl import OPEN
+from zkserver.tree.acl import OPEN, GivenAcl
 from zkserver.tree.paths import parent_of
 from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
-from zkserver.wire.opcodes import Code, EventType, Op
+from zkserver.wire.opcodes import TTL_MODES, Code, CreateMode, EventType, Op
 from zkserver.wire.records import (
     MULTI_END,
     MULTI_HEAD,
@@ -33,7 +33,7 @@ _ERROR_BODY: Final = struct.Struct(">i")
 _int: Final = INT.unpack_from
 _int_pack: Final = INT.pack
 #: ``world:anyone`` with all permissions, as nearly every create carries it.
-_OPEN_ACL: Final = pack_acl(OPEN)  # type: ignore[arg-type]
+_OPEN_ACL: Final = pack_acl(OPEN)
 _OPEN_ACL_BYTES: Final = len(_OPEN_ACL)
 
 
@@ -130,7 +130,6 @@ def _reconfig(execution: Execution, op: int, reader: Reader) -> bytes | int:
 
 _MULTI_OPS: Final[dict[int, Callable[[Execution, int, Reader], bytes | int]]] = {
     Op.CREATE: _create,
-    Op.CREATE2: _create,
     Op.CREATE_CONTAINER: _create,
     Op.CREATE_TTL: _create,
     Op.DELETE: _delete,
@@ -143,15 +142,25 @@ _HEAD_OF_RESULT: Final = {
 }
 
 
-def _skip_record(op: int, reader: Reader) -> None:
-    """Step over the record of a sub-operation; raises ``DecodeError`` when it is not one."""
+def _skip_record(op: int, reader: Reader) -> int:
+    """Step over the record of a sub-operation; returns what Apache takes it for.
+
+    The flags of a create decide and not its number (``org.apache.zookeeper.Op.Create``):
+    it becomes a container by mode 4 and a TTL znode by modes 5 and 6. Raises
+    ``DecodeError`` when it is no operation of a multi.
+    """
     if op in (Op.CREATE, Op.CREATE2, Op.CREATE_CONTAINER, Op.CREATE_TTL):
-        read_create(reader, with_ttl=op == Op.CREATE_TTL)
-    elif op in (Op.DELETE, Op.CHECK):
-        reader.string()
-        reader.int32()
-    else:
+        flags = read_create(reader, with_ttl=op == Op.CREATE_TTL).flags
+        if flags in TTL_MODES:
+            return Op.CREATE_TTL
+        return Op.CREATE_CONTAINER if flags == CreateMode.CONTAINER else Op.CREATE
+    if op not in (Op.DELETE, Op.CHECK):
         raise DecodeError(f"operation {op} in a multi")
+    path = reader.string()
+    reader.int32()
+    if op == Op.CHECK and path is None:
+        raise DecodeError("check of a null path")
+    return op
 
 
 def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
@@ -162,30 +171,39 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     RuntimeInconsistency for those behind it.
     """
     ops = _decode_multi(reader.data, reader.pos, reader.end)
-    tree, caller, frames = execution.tree, execution.caller, reader.data
+    tree = execution.tree
     parts: list[bytes] = []
     tree.begin()
     for position, (kind, start, end) in enumerate(ops):
         try:
-            if kind == Op.SET_DATA:
-                path, result = _set_data_in_place(
-                    tree, caller, frames, start, end, execution.zxid, execution.time_ms
-                )
-                execution.events.append((EventType.NODE_DATA_CHANGED, path))
-            else:
-                result = _MULTI_OPS[kind](execution, kind, Reader(frames, start, end))
+            result = _multi_part(execution, kind, reader.data, start, end)
         except (DecodeError, struct.error):
-            # A null path: the frame is well formed, this operation is not.
             result = Code.MARSHALLING_ERROR
         if isinstance(result, int):
             tree.rollback()
             execution.events.clear()
+            if result == Code.MARSHALLING_ERROR:
+                # What Apache trips over while it runs an operation fails the request.
+                return result
             return _multi_failure(len(ops), position, result)
         parts.append(_HEAD_OF_RESULT[kind])
         parts.append(result)
     tree.commit()
     parts.append(MULTI_END)
     return b"".join(parts)
+
+
+def _multi_part(
+    execution: Execution, kind: int, frames: bytes, start: int, end: int
+) -> bytes | int:
+    """Run one operation of a multi, whose record lies in ``frames[start:end]``."""
+    if kind != Op.SET_DATA:
+        return _MULTI_OPS[kind](execution, kind, Reader(frames, start, end))
+    path, result = _set_data_in_place(
+        execution.tree, execution.caller, frames, start, end, execution.zxid, execution.time_ms
+    )
+    execution.events.append((EventType.NODE_DATA_CHANGED, path))
+    return result
 
 
 def _decode_multi(frames: bytes, pos: int, end: int) -> list[tuple[int, int, int]]:
@@ -202,16 +220,16 @@ def _decode_multi(frames: bytes, pos: int, end: int) -> list[tuple[int, int, int
             pos = _set_data_end(frames, start, end)
         else:
             reader = Reader(frames, start, end)
-            _skip_record(kind, reader)
+            kind = _skip_record(kind, reader)
             pos = reader.pos
         ops.append((kind, start, pos))
 
 
 def _set_data_end(frames: bytes, pos: int, end: int) -> int:
-    """Where the record of a setData ends; a null path counts as empty here."""
-    for _ in (b"path", b"data"):
+    """Where the record of a setData in a multi ends; a null path is malformed there."""
+    for least in (0, -1):
         size = _int(frames, pos)[0] if pos + 4 <= end else -2
-        if size < -1:
+        if size < least:
             raise DecodeError("setData is shorter than it says")
         pos += 4 + (size if size > 0 else 0)
     if pos + 4 > end:
@@ -272,7 +290,8 @@ def _create_in_place(
     if frames.startswith(_OPEN_ACL, data_end) and flags_at + 4 <= end and path_end >= pos + 4:
         if size < -1:
             raise DecodeError("create with a negative length")
-        path, acl = frames[pos + 4 : path_end], OPEN
+        path = frames[pos + 4 : path_end]
+        acl: GivenAcl = OPEN
         data = None if size < 0 else frames[path_end + 4 : data_end]
         flags = _int(frames, flags_at)[0]
     else:

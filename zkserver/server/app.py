@@ -57,6 +57,7 @@ def settings_of(config: Config) -> ReplicaSettings:
             extended_types=config.extended_types,
             enforce_quota=config.enforce_quota,
             skip_acl=config.skip_acl,
+            reconfig_enabled=config.reconfig_enabled,
             schemes=frozenset(schemes),
         ),
     )

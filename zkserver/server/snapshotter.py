@@ -18,7 +18,7 @@ from typing import Final
 from zkserver.replica.core import ReplicaCore
 from zkserver.replica.state import State, dump
 from zkserver.server.committer import Committer
-from zkserver.storage import Disk, SnapshotMeta, read_snapshot, retain, write_snapshot
+from zkserver.storage import Disk, SnapshotMeta, read_meta, retain, write_snapshot
 
 #: A snapshot is not worth it before the log has grown by this share of the last snapshot.
 _LOG_SHARE: Final = 0.5
@@ -150,9 +150,7 @@ class Snapshotter:
             return
         with contextlib.suppress(OSError):
             self.last_bytes = os.stat(kept[0]).st_size  # noqa: PTH116
-        oldest, blocks = read_snapshot(self.disk, kept[-1])
-        blocks.close()
-        self.committer.wal.purge_before(oldest.index)
+        self.committer.wal.purge_before(read_meta(self.disk, kept[-1]).index)
 
     def at_stop(self) -> None:
         """Before a clean stop: leave a snapshot, if much log would have to be replayed."""

@@ -157,6 +157,15 @@ def read_snapshot(disk: Disk, path: str) -> tuple[SnapshotMeta, Generator[bytes,
     return meta, _read_blocks(file, path, seed)
 
 
+def read_meta(disk: Disk, path: str) -> SnapshotMeta:
+    """The meta data alone. Raises ``CorruptSnapshot`` for a bad header, else checks nothing."""
+    file = disk.open(path, write=False)
+    try:
+        return _read_header(file, path)[0]
+    finally:
+        file.close()
+
+
 def _read_header(file: DiskFile, path: str) -> tuple[SnapshotMeta, int]:
     data = file.pread(_HEADER.size, 0)
     if len(data) < _HEADER.size:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from zkserver.wire.opcodes import Perm
+from zkserver.wire.opcodes import Code, Perm
 
 AclEntry = tuple[int, bytes, bytes]
 AclList = tuple[AclEntry, ...]
+#: A list as a client sent it, in which strings may be null.
+GivenAcl = tuple[tuple[int, bytes | None, bytes | None], ...]
 Identity = tuple[bytes, bytes]
 Identities = tuple[Identity, ...]
 
@@ -26,8 +28,8 @@ SUPER: Final = b"super"
 _AUTHENTICATED: Final = frozenset((b"digest", b"sasl", b"x509"))
 
 
-def fix_acl(entries: AclList, identities: Identities, schemes: frozenset[bytes]) -> AclList | None:
-    """The list as it is stored, or ``None`` when it is invalid.
+def fix_acl(entries: GivenAcl, identities: Identities, schemes: frozenset[bytes]) -> AclList | int:
+    """The list as it is stored, or the error code when it is invalid.
 
     Exact duplicates go, ``auth`` becomes one entry per authenticated identity, and
     every other entry needs a scheme among ``schemes`` and an id that is valid in it.
@@ -36,20 +38,21 @@ def fix_acl(entries: AclList, identities: Identities, schemes: frozenset[bytes])
         return OPEN
     fixed: list[AclEntry] = []
     for perms, scheme, ident in dict.fromkeys(entries):
-        if scheme == b"world":
-            if ident != b"anyone":
-                return None
-            fixed.append((perms, scheme, ident))
-        elif scheme == b"auth":
+        if scheme == b"auth":
             own = [i for i in identities if i[0] in _AUTHENTICATED]
             if not own:
-                return None
+                return Code.INVALID_ACL
             fixed.extend((perms, *identity) for identity in own)
-        elif scheme in schemes and _is_valid_id(scheme, ident):
+        elif scheme is None or (scheme not in schemes and scheme != b"world"):
+            return Code.INVALID_ACL
+        elif ident is None:
+            # Apache trips over a null id where the id matters.
+            return Code.MARSHALLING_ERROR
+        elif ident == b"anyone" if scheme == b"world" else _is_valid_id(scheme, ident):
             fixed.append((perms, scheme, ident))
         else:
-            return None
-    return tuple(fixed) or None
+            return Code.INVALID_ACL
+    return tuple(fixed) or Code.INVALID_ACL
 
 
 def allows(acl: AclList, perm: int, identities: Iterable[Identity]) -> bool:
@@ -121,6 +124,8 @@ def _address(text: bytes) -> int | None:
 
 
 def _number(text: bytes, highest: int) -> int | None:
+    # Java's Integer.parseInt takes a plus sign.
+    text = text.removeprefix(b"+")
     if not text.isdigit() or len(text) > 9:
         return None
     value = int(text)

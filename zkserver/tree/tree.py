@@ -14,7 +14,15 @@ from typing import Any, Final
 
 from zkserver.errors import invariant
 from zkserver.tree import quota
-from zkserver.tree.acl import OPEN, READABLE, AclList, Identities, allows, fix_acl
+from zkserver.tree.acl import (
+    OPEN,
+    READABLE,
+    AclList,
+    GivenAcl,
+    Identities,
+    allows,
+    fix_acl,
+)
 from zkserver.tree.digest import TreeDigest
 from zkserver.tree.node import (
     CHILDREN_TAIL_BYTES,
@@ -35,14 +43,13 @@ from zkserver.tree.node import (
     wrap32,
 )
 from zkserver.tree.paths import is_valid, is_valid_name, parent_of
-from zkserver.wire.opcodes import Code, CreateMode, Op, Perm
+from zkserver.wire.opcodes import TTL_MODES, Code, CreateMode, Op, Perm
 
 ROOT: Final = b""
 CONFIG_PATH: Final = b"/zookeeper/config"
 #: Paths that cannot be deleted (``PrepRequestProcessor.pRequest2Txn``, OpCode.delete).
 SYSTEM_PATHS: Final = frozenset((b"/", b"/zookeeper", b"/zookeeper/quota", CONFIG_PATH))
 
-_TTL_MODES: Final = (CreateMode.PERSISTENT_WITH_TTL, CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL)
 _SEQUENTIAL: Final = (
     CreateMode.PERSISTENT_SEQUENTIAL,
     CreateMode.EPHEMERAL_SEQUENTIAL,
@@ -129,7 +136,7 @@ class ZnodeTree:
         op: int,
         path: bytes,
         data: bytes | None,
-        acl: AclList,
+        acl: GivenAcl,
         flags: int,
         ttl_ms: int,
         session_id: int,
@@ -148,11 +155,9 @@ class ZnodeTree:
         slash = path.rfind(b"/")
         if slash < 0 or b"\0" in path:
             return Code.BAD_ARGUMENTS
-        if acl is not OPEN:
-            fixed = fix_acl(acl, identities, self.rules.schemes)
-            if fixed is None:
-                return Code.INVALID_ACL
-            acl = fixed
+        fixed = OPEN if acl is OPEN else fix_acl(acl, identities, self.rules.schemes)
+        if isinstance(fixed, int):
+            return fixed
         parent = path[:slash]
         parent_record = self.nodes.get(parent)
         if parent_record is None:
@@ -184,8 +189,8 @@ class ZnodeTree:
             )
         stat = STAT.pack(zxid, zxid, time_ms, time_ms, 0, 0, 0, owner, size, 0, zxid)
         record = (NULL_DATA if data is None else LENGTH.pack(size) + data) + stat
-        if acl is not OPEN and acl != OPEN:
-            self.acls[path] = acl
+        if fixed is not OPEN and fixed != OPEN:
+            self.acls[path] = fixed
         if owner:
             self.ephemerals.setdefault(owner, {})[path] = None
         self._insert(path, record, parent, parent_record, name, zxid)
@@ -200,7 +205,7 @@ class ZnodeTree:
         """The error of a create's flags and ttl, 0 when they are fine."""
         if not 0 <= flags <= CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL:
             return Code.BAD_ARGUMENTS
-        if flags in _TTL_MODES:
+        if flags in TTL_MODES:
             if not self.rules.extended_types:
                 return Code.UNIMPLEMENTED
             if op != Op.CREATE_TTL or not 0 < ttl_ms <= TTL_MAX_MS:
@@ -350,14 +355,14 @@ class ZnodeTree:
         return stat
 
     def set_acl(
-        self, path: bytes, acl: AclList, version: int, identities: Identities
+        self, path: bytes, acl: GivenAcl, version: int, identities: Identities
     ) -> bytes | int:
         """Replace the ACL of a znode; only aversion changes. Returns the Stat or an error code."""
         if not is_valid(path):
             return Code.BAD_ARGUMENTS
         fixed = fix_acl(acl, identities, self.rules.schemes)
-        if fixed is None:
-            return Code.INVALID_ACL
+        if isinstance(fixed, int):
+            return fixed
         record = self.nodes.get(path)
         if record is None:
             return Code.NO_NODE

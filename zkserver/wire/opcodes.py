@@ -87,6 +87,9 @@ class CreateMode(IntEnum):
     PERSISTENT_SEQUENTIAL_WITH_TTL = 6
 
 
+TTL_MODES: Final = (CreateMode.PERSISTENT_WITH_TTL, CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL)
+
+
 class Perm(IntFlag):
     """The permission bits of an ACL entry."""
 

@@ -6,6 +6,7 @@ Source: ``zookeeper.jute``. Only what the server reads or writes is here.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -37,11 +38,11 @@ class Id(NamedTuple):
 
 
 class Acl(NamedTuple):
-    """One entry of an access control list."""
+    """One entry of an access control list as it comes; null strings are refused later."""
 
     perms: int
-    scheme: bytes
-    id: bytes
+    scheme: bytes | None
+    id: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,13 @@ def pack_connect_response(
 
 
 def read_acl(reader: Reader) -> tuple[Acl, ...]:
-    """A vector of ACL entries; null strings in it read as empty."""
-    entries = []
-    for _ in range(reader.count()):
-        perms = reader.int32()
-        entries.append(Acl(perms, reader.string() or b"", reader.string() or b""))
-    return tuple(entries)
+    """A vector of ACL entries."""
+    return tuple(
+        Acl(reader.int32(), reader.string(), reader.string()) for _ in range(reader.count())
+    )
 
 
-def pack_acl(entries: tuple[Acl, ...]) -> bytes:
+def pack_acl(entries: Sequence[tuple[int, bytes | None, bytes | None]]) -> bytes:
     """A vector of ACL entries."""
     parts = [INT.pack(len(entries))]
     for perms, scheme, ident in entries:
@@ -114,7 +113,7 @@ def read_ids(data: bytes) -> tuple[Id, ...]:
     return tuple(Id(reader.needed_string(), reader.needed_string()) for _ in range(reader.count()))
 
 
-def pack_ids(ids: tuple[Id, ...]) -> bytes:
+def pack_ids(ids: Sequence[tuple[bytes, bytes]]) -> bytes:
     """A vector of identities."""
     parts = [INT.pack(len(ids))]
     for scheme, ident in ids:

@@ -1,0 +1,67 @@
+# Each target works alone on a fresh clone: it makes what it needs first, and only then.
+# `make` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON := .venv/bin/python
+SETUP := conformance/setup
+# Stamps: newer than what was installed from.
+DEV := .venv/.installed-dev
+SUITE := .venv/.installed-suite
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(DEV) ## Make .venv and install the project and its tools into it.
+	@:
+
+$(DEV): pyproject.toml $(SETUP)/virtualenv.sh
+	@$(SETUP)/virtualenv.sh dev
+	@touch $@
+
+# What the whole of kazoo's own test suite needs on top.
+$(SUITE): $(DEV)
+	@$(SETUP)/virtualenv.sh dev suite
+	@touch $@
+
+.PHONY: system
+system: ## Install the other languages' tools and clients that the tests use (Debian, as root).
+	@$(SETUP)/system.sh tests
+
+.PHONY: system-demo
+system-demo:
+	@$(SETUP)/system.sh demo
+
+.PHONY: demo
+demo: system-demo install ## Show a server at work, kill it, and show that nothing was lost.
+	@$(PYTHON) -m conformance.demo
+
+.PHONY: lint
+lint: install ## Check style, format and types.
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy --strict
+
+.PHONY: test
+test: system install lint ## Run the linters and all tests.
+	$(PYTHON) -m pytest --durations=15
+
+.PHONY: bench
+bench: system install ## Measure the server beside Apache's, for some minutes.
+	$(PYTHON) -m conformance.bench zk --quick
+
+.PHONY: conformance
+conformance: system $(SUITE) ## Compare the server with Apache's by real clients; one table.
+	$(PYTHON) -m conformance
+
+.PHONY: soak
+soak: system install ## The long proofs: random operations, crashes, malformed input, all loads.
+	$(PYTHON) -m conformance.differential --operations 200000
+	$(PYTHON) -m conformance.crash --rounds 100
+	$(PYTHON) -m conformance.fuzz --inputs 1000000
+	$(PYTHON) -m conformance.bench zk

@@ -1,0 +1,29 @@
+"""Apache ZooKeeper and our server side by side under the same load.
+
+The load generator alone (one C thread on epoll; it is compiled on first use, by gcc)::
+
+    python -m conformance.bench load get --port 2181 --connections 50 --depth 16 --seconds 3
+    python -m conformance.bench load --help          # all modes and options
+    python -m conformance.bench load --stub          # a server that answers at once
+
+It prints one line of JSON (operations a second, latencies in microseconds, errors, xids out
+of order, lost connections) and exits with 0 only if nothing went wrong. Modes: ``get exists
+children set create crdel mix multi2 sync``, ``connect fanout idle fill first``.
+
+The comparison::
+
+    python -m conformance.bench zk --quick           # under three minutes, one round
+    python -m conformance.bench zk                   # everything, three rounds, all variants
+    python -m conformance.bench zk --only 'set*' --variants default --json sets.json
+
+How it is fair: one server runs at a time, the servers take turns within each round and the
+order turns with the round; both keep their data on the same disk and fsync each commit; the
+server is pinned to core 0 and the load to core 1 (but not in the variant ``both``); figures
+are medians over the rounds.
+
+The modules: :mod:`~conformance.bench.loadgen` compiles and runs the generator,
+:mod:`~conformance.bench.cases` is the table of cases and targets,
+:mod:`~conformance.bench.measure` takes one server through them,
+:mod:`~conformance.bench.rounds` alternates the servers, :mod:`~conformance.bench.report`
+makes medians, ratios and the table, :mod:`~conformance.bench.machine` says where it was run.
+"""

@@ -1,0 +1,167 @@
+"""``python -m conformance.bench``: the load generator, and the comparison with Apache's server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from conformance.bench import cases, loadgen, machine, measure, report, rounds
+from conformance.servers import SERVERS, ServerUnavailable
+
+#: More than this many cores busy with other programs, and a comparison deserves a warning.
+_DISTURBED_CORES = 0.15
+#: Wide enough for the table where the output is no terminal.
+_WIDTH = 180
+
+
+@click.group()
+def main() -> None:
+    """Load for ZooKeeper servers, and Apache's server beside ours under it."""
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def load(arguments: tuple[str, ...]) -> None:
+    """Run the load generator alone; `load --help` lists its modes and options."""
+    try:
+        program = loadgen.binary()
+    except (loadgen.CompilerMissingError, loadgen.LoadError) as error:
+        raise click.ClickException(str(error)) from error
+    os.execv(program, [str(program), *arguments])  # noqa: S606  # our own binary, no shell
+
+
+class Teller:
+    """Shows what is being measured: a moving line on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._moving = console.is_terminal
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not self._moving,
+        )
+        self._task = self._progress.add_task("", total=total)
+
+    def __enter__(self) -> Teller:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def begins(self, number: int, contestant: str, what: str) -> None:
+        """Something is about to be measured in round ``number``."""
+        text = f"round {number}, {contestant}: {what}"
+        if self._moving:
+            self._progress.update(self._task, description=text)
+        elif what.startswith("start"):
+            self._console.print(text, highlight=False)
+
+    def took(self, sample: measure.Sample) -> None:
+        """A figure is there."""
+        self._progress.advance(self._task)
+        if sample.error:
+            self._console.print(f"  {sample.contestant}: {sample.case} FAILED: {sample.error}")
+        elif not self._moving:
+            figure = report.number(sample.value)
+            self._console.print(f"  {sample.contestant}: {sample.case} {figure}", highlight=False)
+
+
+def _plan(quick: bool, seconds: float | None, only: tuple[str, ...]) -> measure.Plan:
+    sizes = {
+        "watchers": 1000,
+        "idle_sessions": cases.FULL_IDLE_SESSIONS,
+        "znodes": 50_000 if quick else cases.FULL_ZNODES,
+    }
+    chosen = cases.select(cases.all_cases(**sizes), only)
+    if not chosen:
+        keys = ", ".join(case.key for case in cases.all_cases(**sizes))
+        raise click.UsageError(f"no case matches {', '.join(only)}; the cases are: {keys}")
+    return measure.Plan(
+        cases=chosen,
+        seconds=seconds if seconds is not None else (0.6 if quick else 3.0),
+        case_warm_up_s=0.1 if quick else 0.5,
+        server_warm_up_s=4.0 if quick else 12.0,
+        fanout_rounds=5 if quick else 9,
+        **sizes,
+    )
+
+
+@main.command()
+@click.option("--quick", is_flag=True, help="One round with short times and small sizes.")
+@click.option("--rounds", "count", type=click.IntRange(1), help="Rounds (3; with --quick 1).")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Measured time of each load (3).")
+@click.option("--only", multiple=True, metavar="PATTERN", help="Cases by key or label: 'set*'.")
+@click.option("--variants", help=f"Of {','.join(rounds.VARIANTS)} (all; with --quick default).")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Where to write all.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=loadgen.ROOT / "build" / "bench",
+    help="Where the servers write; a real disk (build/bench).",
+)
+@click.option(
+    "--ours",
+    type=click.Choice(sorted(SERVERS)),
+    default="mesozoic",
+    help="The server under test; `apache` compares Apache's with itself: the noise.",
+)
+def zk(
+    quick: bool,
+    count: int | None,
+    seconds: float | None,
+    only: tuple[str, ...],
+    variants: str | None,
+    json_path: Path | None,
+    data: Path,
+    ours: str,
+) -> None:
+    """Compare our ZooKeeper server with Apache's, in turn, case by case."""
+    try:
+        names = variants or ("default" if quick else ",".join(rounds.VARIANTS))
+        entrants = rounds.contestants(rounds.matching_variants(names), ours)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    plan = _plan(quick, seconds, only)
+    number = count or (1 if quick else 3)
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    machine.raise_file_limit()
+    total = number * sum(len(rounds.plan_for(entrant, plan).cases) for entrant in entrants)
+    try:
+        loadgen.binary()
+        about = machine.describe(data.parent)
+        with Teller(console, total) as teller:
+            results = rounds.run_rounds(number, entrants, plan, data, teller.begins, teller.took)
+    except (ServerUnavailable, loadgen.CompilerMissingError, loadgen.LoadError) as error:
+        raise click.ClickException(str(error)) from error
+    lines = report.rows(plan.cases, results)
+    medians = "one round" if number == 1 else f"medians of {number} rounds"
+    console.print(report.table(lines, f"ZooKeeper: {medians} on {about['cpu']}"))
+    console.print(report.summary(lines))
+    disturbed = report.disturbance(results)
+    if disturbed is not None and disturbed > _DISTURBED_CORES:
+        console.print(
+            f"Other programs kept {disturbed:.2f} cores busy meanwhile: figures and ratios are "
+            "off. Stop them and run this again."
+        )
+    about |= {"foreign_cores": disturbed}
+    about |= {"rounds": number, "seconds": plan.seconds, "variants": names, "quick": quick}
+    if json_path is not None:
+        report.write_json(json_path, lines, results, about)
+        console.print(f"written to {json_path}")
+    if any(sample.error for sample in results.samples):
+        raise click.ClickException("some cases could not be measured; see FAILED above")
+
+
+if __name__ == "__main__":
+    main()
