@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from conformance.servers import SERVERS, ServerUnavailable
 
 
-class ClientUnavailable(RuntimeError):
+class ClientUnavailable(RuntimeError):  # noqa: N818 - names a state, not a mistake
     """The client's toolchain is not on this machine; the text says what to install."""
 
 

@@ -44,11 +44,16 @@ def test_client_that_does_not_read_is_not_read_and_hurts_nobody(tmp_path: Path) 
         for xid in range(1, count + 1):
             slow.connection.send(raw.pack_request(xid, Op.GET_DATA, watch_body(b"/large")))
         wait_until(lambda: max(backlogs(server)) > LARGE, "replies that pile up")
-        # The server holds what it has answered, bounded, and goes on for others.
+        # The server holds what it has answered, bounded, reads nothing more from the slow
+        # one, and goes on for others.
+        conn = server.server.core.attached[slow.handshake.session_id]
+        taken = server.inside(lambda: conn.frames_received)
+        slow.connection.send(raw.pack_request(count + 1, Op.EXISTS, watch_body(b"/")))
         for _ in range(20):
             assert other.set_data(b"/large", bytes(LARGE)) == 0
             assert max(backlogs(server)) < 4 * OUTPUT_PAUSE_BYTES
-        replies = [slow.receive() for _ in range(count)]
+        assert server.inside(lambda: conn.frames_received) == taken
+        replies = [slow.receive() for _ in range(count + 1)]
         assert all(reply is not None and reply.err == 0 for reply in replies)
 
 

@@ -55,7 +55,7 @@ _LIST2: Final = int(Op.GET_CHILDREN2)
 _HEAD_BYTES: Final = REQUEST_HEAD.size
 _FAST_BYTES: Final = REQUEST_HEAD_PATH.size
 #: Operations that a connection may do before it proved an enforced scheme.
-_ALWAYS_ALLOWED: Final = frozenset((int(Op.AUTH), int(Op.SASL), int(Op.PING)))
+_ALWAYS_ALLOWED: Final = frozenset((int(Op.AUTH), int(Op.SASL)))
 
 
 class ReplicaCore:

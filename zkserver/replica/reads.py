@@ -7,6 +7,7 @@ an error code. The plainest of get, exists and getChildren are answered in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from zkserver.replica.core import ReplicaCore
 
 Answer = bytes | int
+
+#: Java replaces an encoded surrogate as a whole, Python each of its three bytes.
+_SURROGATE: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+_REPLACEMENT: Final = "\ufffd".encode()
+#: What Java's String.trim() takes off.
+_JAVA_TRIMS: Final = bytes(range(0x21))
 
 
 def _exists(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
@@ -81,12 +88,22 @@ def _readable(tree: ZnodeTree, conn: Connection, path: bytes) -> bytes | int:
     return record
 
 
+def _watched_path(path: bytes | None) -> bytes:
+    """A path as watches are kept: as text that was decoded and encoded again.
+
+    Java does so with every path, and two malformed ones may become the same one.
+    """
+    if path is None or path.isascii():
+        return path or b""
+    return _SURROGATE.sub(_REPLACEMENT, path).decode("utf-8", "replace").encode()
+
+
 def _watch(
     core: ReplicaCore, add: Callable[[bytes, Connection, int], None], path: bytes, conn: Connection
 ) -> None:
     conn.watching = True
     # As it was named: the empty path reads the root, but nothing ever happens to "".
-    add(path, conn, Mode.STANDARD)
+    add(_watched_path(path), conn, Mode.STANDARD)
 
 
 def listing(tree: ZnodeTree, path: bytes) -> bytes:
@@ -132,9 +149,9 @@ def _get_all_children_number(core: ReplicaCore, conn: Connection, reader: Reader
 
 
 def _get_ephemerals(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
-    prefix = (reader.string() or b"").strip()
+    prefix = reader.string() or b""
     own = core.tree.ephemerals.get(conn.session_id, {})
-    if prefix in (b"", b"/"):
+    if not prefix.strip() or prefix.strip(_JAVA_TRIMS) == b"/":
         return pack_strings(list(own))
     return pack_strings([path for path in own if path.startswith(prefix)])
 
@@ -142,7 +159,8 @@ def _get_ephemerals(core: ReplicaCore, conn: Connection, reader: Reader) -> Answ
 def _sync(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
     # With a quorum of one, all that was acknowledged is executed: there is nothing to
     # wait for but the session's own writes, and those the caller has waited for.
-    return pack_buffer(reader.string())
+    path = reader.string()
+    return pack_buffer(None if path is None else _watched_path(path))
 
 
 def _who_am_i(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
@@ -156,21 +174,25 @@ def _who_am_i(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
 def _set_watches(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
     """Catch up after a reconnect (``DataTree.setWatches``): events before the reply."""
     zxid = reader.int64()
-    data, exist, child = reader.strings(), reader.strings(), reader.strings()
+    data, exist, child = _paths(reader), _paths(reader), _paths(reader)
     _catch_up(core, conn, zxid, data, exist, child)
     return b""
 
 
 def _set_watches2(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
     zxid = reader.int64()
-    data, exist, child = reader.strings(), reader.strings(), reader.strings()
-    persistent, recursive = reader.strings(), reader.strings()
+    data, exist, child = _paths(reader), _paths(reader), _paths(reader)
+    persistent, recursive = _paths(reader), _paths(reader)
     _catch_up(core, conn, zxid, data, exist, child)
     for path in persistent:
         core.watches.add(path, conn, recursive=False)
     for path in recursive:
         core.watches.add(path, conn, recursive=True)
     return b""
+
+
+def _paths(reader: Reader) -> list[bytes]:
+    return [_watched_path(path) for path in reader.strings()]
 
 
 def _catch_up(
@@ -211,7 +233,7 @@ def _catch_up(
 
 
 def _add_watch(core: ReplicaCore, conn: Connection, reader: Reader) -> Answer:
-    path, mode = reader.needed_string(), reader.int32()
+    path, mode = _watched_path(reader.string()), reader.int32()
     if mode not in (0, 1):
         return Code.MARSHALLING_ERROR
     conn.watching = True
@@ -231,7 +253,7 @@ def _remove_watches(core: ReplicaCore, conn: Connection, reader: Reader) -> Answ
 
 def _watch_kind(reader: Reader) -> tuple[bytes, WatcherType]:
     # A null path is one that nobody watches.
-    path, kind = reader.string() or b"", reader.int32()
+    path, kind = _watched_path(reader.string()), reader.int32()
     try:
         return path, WatcherType(kind)
     except ValueError:

@@ -57,7 +57,7 @@ def first_bytes(core: ReplicaCore, conn: Connection, now_ms: int) -> None:
             return
     size = int.from_bytes(data[:4], "big", signed=True)
     if not 0 <= size <= core.settings.frame_bytes_max:
-        core.end(conn, f"first frame of {size} bytes")
+        core.end(conn, f"first frame of {size} bytes, which jute.maxbuffer does not allow")
         return
     if len(data) < 4 + size:
         return

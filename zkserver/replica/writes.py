@@ -290,7 +290,7 @@ def _create_in_place(
     if frames.startswith(_OPEN_ACL, data_end) and flags_at + 4 <= end and path_end >= pos + 4:
         if size < -1:
             raise DecodeError("create with a negative length")
-        path = frames[pos + 4 : path_end]
+        path: bytes | None = frames[pos + 4 : path_end]
         acl: GivenAcl = OPEN
         data = None if size < 0 else frames[path_end + 4 : data_end]
         flags = _int(frames, flags_at)[0]
@@ -310,7 +310,7 @@ def _create_in_place(
         time_ms,
     )
     if isinstance(made, int):
-        return path, made
+        return b"", made
     return made[0], _int_pack(len(made[0])) + made[0]
 
 

@@ -134,7 +134,7 @@ class ZnodeTree:
     def create(
         self,
         op: int,
-        path: bytes,
+        path: bytes | None,
         data: bytes | None,
         acl: GivenAcl,
         flags: int,
@@ -152,6 +152,8 @@ class ZnodeTree:
         refusal = self._refuse_mode(op, flags, ttl_ms) if flags or op not in _PLAIN else 0
         if refusal:
             return refusal
+        if path is None:
+            return Code.MARSHALLING_ERROR
         slash = path.rfind(b"/")
         if slash < 0 or b"\0" in path:
             return Code.BAD_ARGUMENTS

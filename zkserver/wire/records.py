@@ -63,7 +63,8 @@ class ConnectRequest:
 class CreateRequest:
     """create, create2, createContainer and createTTL."""
 
-    path: bytes
+    #: ``None`` is refused, but after the flags.
+    path: bytes | None
     data: bytes | None
     acl: tuple[Acl, ...]
     flags: int
@@ -123,7 +124,7 @@ def pack_ids(ids: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 def read_create(reader: Reader, *, with_ttl: bool) -> CreateRequest:
     """A CreateRequest, with the ttl that createTTL carries behind it."""
-    path = reader.needed_string()
+    path = reader.string()
     data = reader.buffer()
     acl = read_acl(reader)
     flags = reader.int32()
