@@ -32,3 +32,5 @@ LARGE_BODY_BYTES: Final = 4096
 #: Requests of one connection that may wait for a batch before reads are taken no further;
 #: what they answer is produced in one step and may be large.
 HELD_READS_MAX: Final = 256
+#: Bytes of large replies made at once before their sending is waited for.
+OUTPUT_STEP_BYTES: Final = 1024 * 1024

@@ -43,7 +43,7 @@ def test_client_that_does_not_read_is_not_read_and_hurts_nobody(tmp_path: Path) 
         count = 150
         for xid in range(1, count + 1):
             slow.connection.send(raw.pack_request(xid, Op.GET_DATA, watch_body(b"/large")))
-        wait_until(lambda: max(backlogs(server)) > LARGE, "replies that pile up")
+        wait_until(lambda: max(backlogs(server)) > 0, "replies that pile up")
         # The server holds what it has answered, bounded, reads nothing more from the slow
         # one, and goes on for others.
         conn = server.server.core.attached[slow.handshake.session_id]

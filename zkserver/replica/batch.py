@@ -25,15 +25,17 @@ RUN_OVERHEAD: Final = 16
 
 
 class Run(NamedTuple):
-    """Contiguous frames of one caller, all writes or all reads."""
+    """Contiguous frames of one caller: writes, or reads, or reads behind writes."""
 
     conn: Connection | None
     caller: Caller
     frames: bytes
-    #: Number of frames if they are writes, else 0.
+    #: How many of them are writes.
     writes: int
-    #: Number of frames.
+    #: How many there are.
     frame_count: int
+    #: The writes alone, as they are logged.
+    logged: bytes
 
 
 class Batch:
@@ -58,23 +60,36 @@ class Batch:
         #: Wall time of its entries, milliseconds since 1970; set when it is proposed.
         self.time_ms = 0
 
-    def add(self, conn: Connection | None, caller: Caller, frames: bytes, writes: int) -> None:
-        """Append a run of writes."""
-        self.runs.append(Run(conn, caller, frames, writes, writes))
+    def add(
+        self,
+        conn: Connection | None,
+        caller: Caller,
+        frames: bytes,
+        writes: int,
+        count: int,
+        logged: bytes,
+    ) -> None:
+        """Append a run with writes in it; the fields are :class:`Run`'s."""
+        self.runs.append(Run(conn, caller, frames, writes, count, logged))
         self.writes += writes
         self.size += len(frames) + RUN_OVERHEAD
 
+    def add_one(self, conn: Connection | None, caller: Caller, frame: bytes) -> None:
+        """Append a single write."""
+        self.add(conn, caller, frame, 1, 1, frame)
+
     def hold(self, conn: Connection, caller: Caller, frames: bytes, count: int) -> None:
         """Append a run of reads that wait for the writes before them."""
-        self.runs.append(Run(conn, caller, frames, 0, count))
+        self.runs.append(Run(conn, caller, frames, 0, count, b""))
 
     def chunks(self) -> list[bytes]:
         """The payload of the log record, in pieces to join."""
         pieces: list[bytes] = []
         pack = INT.pack
-        for _, caller, frames, writes, _ in self.runs:
-            if writes:
-                pieces += (pack(len(frames)), caller.prefix, frames)
+        for run in self.runs:
+            if run.writes:
+                logged = run.logged
+                pieces += (pack(len(logged)), run.caller.prefix, logged)
         return pieces
 
 

@@ -97,7 +97,7 @@ def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_m
     batch = core.batch
     if not batch.runs:
         batch.opened_ms = now_ms
-    batch.add(conn, conn.caller, pack_request(0, Op.CREATE_SESSION, body), 1)
+    batch.add_one(conn, conn.caller, pack_request(0, Op.CREATE_SESSION, body))
     conn.pending = batch
     conn.queued += 1
     core.outstanding += 1

@@ -1,0 +1,305 @@
+"""Takes a connection's bytes apart: answers what can be answered, enqueues what cannot.
+
+:func:`serve` is one of the two hot loops (the other is in
+:mod:`zkserver.replica.executing`). What is plain is answered in place, from bytes that
+are ready; whatever is not (a watch, an ACL, a missing znode) leaves the loop. It is one
+long function on purpose: a call costs as much as a third of an answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from zkserver.limits import BATCH_BYTES, HELD_READS_MAX, LARGE_BODY_BYTES, OUTPUT_STEP_BYTES
+from zkserver.replica import reads
+from zkserver.replica.auth import authenticate
+from zkserver.replica.connection import Caller, Connection, Phase
+from zkserver.tree.node import STAT_BYTES
+from zkserver.wire.jute import DecodeError, Reader, pack_buffer
+from zkserver.wire.opcodes import WRITES, XID_PING, Code, Op
+from zkserver.wire.records import REPLY_HEAD, REQUEST_HEAD, REQUEST_HEAD_PATH, pack_reply
+
+if TYPE_CHECKING:
+    from zkserver.replica.core import ReplicaCore
+
+# Plain ints: looking a member up in an enum is what a dictionary access costs twice.
+_GET_DATA: Final = int(Op.GET_DATA)
+_EXISTS: Final = int(Op.EXISTS)
+_LIST2: Final = int(Op.GET_CHILDREN2)
+_LISTS: Final = frozenset((int(Op.GET_CHILDREN), _LIST2))
+_AUTH: Final = int(Op.AUTH)
+_CLOSE: Final = int(Op.CLOSE_SESSION)
+_PLAIN_WRITES: Final = WRITES - {_CLOSE}
+_HEAD_BYTES: Final = REQUEST_HEAD.size
+_FAST_BYTES: Final = REQUEST_HEAD_PATH.size
+#: Operations that a connection may do before it proved an enforced scheme.
+_ALWAYS_ALLOWED: Final = frozenset((_AUTH, int(Op.SASL)))
+
+
+def serve(core: ReplicaCore, conn: Connection, buf: bytes, now_ms: int) -> int:
+    """Answer or enqueue the complete frames of ``buf``; returns how many bytes that was."""
+    if conn.pending is not None:
+        return enqueue(core, conn, buf, 0, now_ms)
+    tree = core.tree
+    nodes, acls, listings = tree.nodes, tree.acls, tree.listings
+    unpack, head = REQUEST_HEAD_PATH.unpack_from, REPLY_HEAD.pack
+    append, zxid, ordinary = conn.out.append, core.zxid, core.is_ordinary
+    frame_max, large = core.settings.frame_bytes_max, 0
+    end = len(buf)
+    pos = answered = op = xid = 0
+    while end - pos >= _FAST_BYTES:
+        size, xid, op, length = unpack(buf, pos)
+        after = pos + 4 + size
+        if after > end or size > frame_max:
+            break
+        if size == length + 13 and length >= 0 and not buf[after - 1] and ordinary:
+            path = buf[pos + 16 : after - 1]
+            body = None
+            if op == _GET_DATA:
+                body = nodes.get(path)
+            elif op == _EXISTS:
+                body = nodes.get(path)
+                if body is not None:
+                    body = body[-STAT_BYTES:]
+            elif op in _LISTS:
+                body = listings.get(path)
+                if body is not None and op == _LIST2:
+                    body += nodes[path][-STAT_BYTES:]
+            if body is not None and path not in acls:
+                size = len(body)
+                append(head(16 + size, xid, zxid, 0))
+                append(body)
+                pos = after
+                answered += 1
+                if size > LARGE_BODY_BYTES:
+                    large += size
+                    if large > OUTPUT_STEP_BYTES:
+                        break
+                continue
+        if op in WRITES and size >= 8:
+            break
+        pos = answer_one(core, conn, buf, pos)
+        answered += 1
+        if conn.phase >= Phase.CLOSING:
+            break
+        if conn.out and len(conn.out[-1]) > LARGE_BODY_BYTES:
+            large += len(conn.out[-1])
+            if large > OUTPUT_STEP_BYTES:
+                break
+    else:
+        if end - pos >= _HEAD_BYTES and conn.phase < Phase.CLOSING:
+            # A frame without a record, mostly a ping, as the last one.
+            size, xid, op = REQUEST_HEAD.unpack_from(buf, pos)
+            if (size < 8 or pos + 4 + size <= end) and op not in WRITES:
+                pos = answer_one(core, conn, buf, pos)
+                answered += 1
+    if answered:
+        core.stats.reads += answered
+        conn.frames_received += answered
+        conn.last_op = op
+        conn.last_xid = xid
+        conn.last_zxid = zxid
+        conn.last_response_ms = now_ms
+    if large > OUTPUT_STEP_BYTES:
+        conn.more = True
+    elif conn.phase is Phase.OPEN and end - pos >= _HEAD_BYTES:
+        return enqueue(core, conn, buf, pos, now_ms)
+    return pos
+
+
+def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: int) -> int:
+    """Put the complete frames from ``pos`` on into batches; returns where it stopped.
+
+    Writes join the open batch, and the reads behind them ride along. Reads with no write
+    before them in ``buf`` join the batch of the write that they stand behind, which may
+    be in the log already; if there is none, they are left for :func:`serve`.
+    """
+    unpack, frame_max = REQUEST_HEAD.unpack_from, core.settings.frame_bytes_max
+    ordinary = core.is_ordinary
+    end = len(buf)
+    run = _OpenRun(core, conn, buf, pos, now_ms)
+    op = xid = 0
+    while end - pos >= _HEAD_BYTES:
+        size, xid, op = unpack(buf, pos)
+        after = pos + 4 + size
+        if after > end or size < 8 or size > frame_max:
+            break
+        if op in _PLAIN_WRITES and (ordinary or is_allowed(core, conn, op)):
+            if not run.writes and run.reads:
+                run.close(pos)
+            if run.write_start < 0:
+                run.write_start = pos
+            run.writes += 1
+            pos = after
+        elif op == _CLOSE and (ordinary or is_allowed(core, conn, op)):
+            if run.write_start < 0:
+                run.write_start = pos
+            run.writes += 1
+            run.close(after)
+            conn.phase = Phase.DRAINING
+            if conn.live is not None:
+                conn.live.closing = True
+            pos = end
+            break
+        elif op == _AUTH or not (ordinary or is_allowed(core, conn, op)):
+            # It concerns the connection alone, and what follows runs as its result.
+            run.close(pos)
+            pos = run.start = answer_one(core, conn, buf, pos)
+            if conn.phase is not Phase.OPEN:
+                return end
+        else:
+            if conn.pending is None and not run.writes:
+                return pos
+            if conn.queued + run.reads >= HELD_READS_MAX:
+                # Their answers are all made in one step; more of them have to wait.
+                core.pause(conn)
+                break
+            run.end_writes(pos)
+            run.reads += 1
+            pos = after
+    run.close(pos)
+    if op:
+        conn.last_op, conn.last_xid = op, xid
+    return pos
+
+
+class _OpenRun:
+    """Frames of one connection that are being gathered into a run."""
+
+    __slots__ = (
+        "buf",
+        "conn",
+        "core",
+        "now_ms",
+        "reads",
+        "segments",
+        "start",
+        "write_start",
+        "writes",
+    )
+
+    def __init__(
+        self, core: ReplicaCore, conn: Connection, buf: bytes, start: int, now_ms: int
+    ) -> None:
+        self.core = core
+        self.conn = conn
+        self.buf = buf
+        #: Where the run begins in ``buf``.
+        self.start = start
+        self.now_ms = now_ms
+        self.writes = self.reads = 0
+        #: Where the writes began that are not in ``segments`` yet; -1 behind a read.
+        self.write_start = -1
+        #: The writes as they are logged, without the reads between them.
+        self.segments: list[bytes] = []
+
+    def end_writes(self, pos: int) -> None:
+        """A read comes: what was written so far is one segment."""
+        if self.write_start >= 0:
+            self.segments.append(self.buf[self.write_start : pos])
+            self.write_start = -1
+
+    def close(self, pos: int) -> None:
+        """End the run before ``pos``, hand it to its batch, and begin the next one there."""
+        count = self.writes + self.reads
+        if not count:
+            self.start = pos
+            return
+        self.end_writes(pos)
+        core, conn, batch = self.core, self.conn, self.core.batch
+        if self.writes:
+            logged = self.segments[0] if len(self.segments) == 1 else b"".join(self.segments)
+            frames = self.buf[self.start : pos] if self.reads else logged
+            if not batch.runs:
+                batch.opened_ms = self.now_ms
+            batch.add(conn, conn.caller, frames, self.writes, count, logged)
+            conn.pending = batch
+            conn.frames_received += self.writes
+            core.stats.received += self.writes
+        elif conn.pending is not None:
+            conn.pending.hold(conn, conn.caller, self.buf[self.start : pos], count)
+        conn.queued += count
+        core.outstanding += count
+        if core.outstanding > core.settings.outstanding_max or batch.size > BATCH_BYTES:
+            core.pause(conn)
+        self.start, self.writes, self.reads = pos, 0, 0
+        self.segments = []
+
+
+def answer_one(core: ReplicaCore, conn: Connection, buf: bytes, pos: int) -> int:
+    """Answer one complete frame that needs no log; returns where the next one begins."""
+    size, xid, op = REQUEST_HEAD.unpack_from(buf, pos)
+    after: int = pos + 4 + size
+    if size < 8:
+        core.end(conn, f"frame of {size} bytes, shorter than a request header")
+        return len(buf)
+    if not core.is_ordinary and not is_allowed(core, conn, op):
+        code = Code.SESSION_CLOSED_REQUIRE_SASL_AUTH
+        _refuse(core, conn, xid, core.zxid, code, "an identity of an enforced scheme is missing")
+        return len(buf)
+    if op == Op.PING:
+        conn.out.append(pack_reply(XID_PING, core.zxid, 0))
+        return after
+    reader = Reader(buf, pos + _HEAD_BYTES, after)
+    if op in _ALWAYS_ALLOWED:
+        if op == _AUTH:
+            _authenticate(core, conn, xid, reader)
+        else:
+            _sasl(core, conn, xid, reader)
+        return after if conn.phase is Phase.OPEN else len(buf)
+    handler = reads.HANDLERS.get(op)
+    if handler is None:
+        _refuse(core, conn, xid, -1, Code.UNIMPLEMENTED, f"unknown operation {op}")
+        return len(buf)
+    try:
+        body = handler(core, conn, reader)
+    except DecodeError:
+        body = int(Code.MARSHALLING_ERROR)
+    if isinstance(body, int):
+        conn.out.append(pack_reply(xid, core.zxid, body))
+    else:
+        conn.out.append(pack_reply(xid, core.zxid, 0, body))
+    return after
+
+
+def _authenticate(core: ReplicaCore, conn: Connection, xid: int, reader: Reader) -> None:
+    try:
+        reader.int32()
+        scheme, secret = reader.string() or b"", reader.buffer() or b""
+    except DecodeError:
+        core.end(conn, "malformed auth packet")
+        return
+    added = authenticate(core.settings, scheme, secret)
+    if added is None:
+        core.stats.auth_failed += 1
+        why = f"authentication failed, scheme {scheme.decode('utf-8', 'replace')!r}"
+        _refuse(core, conn, xid, 0, Code.AUTH_FAILED, why)
+        return
+    own = conn.caller
+    identities = tuple(dict.fromkeys(own.identities + added))
+    conn.caller = Caller(own.session_id, identities)
+    conn.out.append(pack_reply(xid, 0, 0))
+
+
+def _sasl(core: ReplicaCore, conn: Connection, xid: int, reader: Reader) -> None:
+    try:
+        token = reader.buffer()
+    except DecodeError:
+        token = None
+    if token is None:
+        core.end(conn, "malformed sasl packet")
+        return
+    # What a server answers on which SASL is not configured: done, and no token.
+    conn.out.append(pack_reply(xid, 0, 0, pack_buffer(None)))
+
+
+def is_allowed(core: ReplicaCore, conn: Connection, op: int) -> bool:
+    """Whether the connection may do ``op`` where identities are enforced."""
+    schemes = core.settings.enforced_schemes
+    return op in _ALWAYS_ALLOWED or any(s in schemes for s, _ in conn.caller.identities)
+
+
+def _refuse(core: ReplicaCore, conn: Connection, xid: int, zxid: int, code: int, why: str) -> None:
+    """Answer with an error and end the connection behind it."""
+    conn.out.append(pack_reply(xid, zxid, code))
+    core.end(conn, why)
