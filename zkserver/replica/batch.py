@@ -13,7 +13,7 @@ length prefixes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from zkserver.paxos.ballot import Ballot
 from zkserver.replica.connection import Caller, Connection
@@ -24,18 +24,11 @@ from zkserver.wire.records import read_ids
 RUN_OVERHEAD: Final = 16
 
 
-class Run(NamedTuple):
-    """Contiguous frames of one caller: writes, or reads, or reads behind writes."""
-
-    conn: Connection | None
-    caller: Caller
-    frames: bytes
-    #: How many of them are writes.
-    writes: int
-    #: How many there are.
-    frame_count: int
-    #: The writes alone, as they are logged.
-    logged: bytes
+#: Contiguous frames of one caller (writes, or reads, or reads behind writes): the
+#: connection if there is one, the caller, the frames, how many of them are writes, how many
+#: there are, and the writes alone as they are logged. A plain tuple, since one is made for
+#: every write.
+Run = tuple[Connection | None, Caller, bytes, int, int, bytes]
 
 
 class Batch:
@@ -69,8 +62,8 @@ class Batch:
         count: int,
         logged: bytes,
     ) -> None:
-        """Append a run with writes in it; the fields are :class:`Run`'s."""
-        self.runs.append(Run(conn, caller, frames, writes, count, logged))
+        """Append a run with writes in it; the fields are those of :data:`Run`."""
+        self.runs.append((conn, caller, frames, writes, count, logged))
         self.writes += writes
         self.size += len(frames) + RUN_OVERHEAD
 
@@ -80,16 +73,15 @@ class Batch:
 
     def hold(self, conn: Connection, caller: Caller, frames: bytes, count: int) -> None:
         """Append a run of reads that wait for the writes before them."""
-        self.runs.append(Run(conn, caller, frames, 0, count, b""))
+        self.runs.append((conn, caller, frames, 0, count, b""))
 
     def chunks(self) -> list[bytes]:
         """The payload of the log record, in pieces to join."""
         pieces: list[bytes] = []
         pack = INT.pack
-        for run in self.runs:
-            if run.writes:
-                logged = run.logged
-                pieces += (pack(len(logged)), run.caller.prefix, logged)
+        for _, caller, _, writes, _, logged in self.runs:
+            if writes:
+                pieces += (pack(len(logged)), caller.prefix, logged)
         return pieces
 
 

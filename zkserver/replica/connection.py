@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zkserver.tree.acl import Identities
 from zkserver.tree.sessions import Liveness
@@ -108,7 +108,7 @@ class Connection:
         #: Why the server ends the connection, for the log; empty when the client does.
         self.why_closed = ""
         #: The shell's own object for this connection.
-        self.shell: object = None
+        self.shell: Any = None
         self.interest = 1
         self.connected_ms = now_ms
         self.frames_received = 0
@@ -130,13 +130,12 @@ class Connection:
         """Replies and notifications."""
         return self.answered + self.frames_extra
 
-    def wrote(self, count: int, latency_ms: int, now_ms: int) -> None:
-        """Note that ``count`` writes were answered after ``latency_ms``.
+    def waited(self, count: int, latency_ms: int) -> None:
+        """Note that ``count`` writes were answered after ``latency_ms``, which is not 0.
 
-        Reads are answered within the millisecond in which they come, so they are only
-        counted, by ``frames_received``.
+        What is answered within the millisecond in which it came is only counted, by
+        ``frames_received``.
         """
-        self.last_response_ms = now_ms
         self.latency_last_ms = latency_ms
         self.latency_total_ms += count * latency_ms
         if latency_ms > self.latency_max_ms:

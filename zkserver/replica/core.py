@@ -14,7 +14,7 @@ from zkserver.limits import DIGEST_TOUCHED_MAX
 from zkserver.paxos.ballot import Ballot, counter_is_full, first_zxid
 from zkserver.paxos.leader import Leader
 from zkserver.replica import sessions
-from zkserver.replica.batch import Batch, frame_starts, logged_runs
+from zkserver.replica.batch import Batch, Run, frame_starts, logged_runs
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.executing import execute, run_frames
 from zkserver.replica.serving import serve
@@ -272,7 +272,8 @@ class ReplicaCore:
             end = len(starts) - 1 if count is None else min(len(starts) - 1, count - number)
             if begin < end:
                 part = frames[starts[begin] : starts[end]]
-                run_frames(self, None, caller, part, zxid + number + begin, time_ms)
+                run: Run = (None, caller, part, end - begin, end - begin, part)
+                run_frames(self, [run], zxid + number + begin, time_ms)
             number += len(starts) - 1
 
     def recovered(self, ballot: Ballot, length: int, now_ms: int) -> None:

@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from zkserver.replica import sessions
-from zkserver.replica.connection import Caller, Connection, Phase
+from zkserver.replica.connection import Caller, Phase
 from zkserver.replica.serving import answer_one
 from zkserver.replica.writes import IN_PLACE, Execution, events_of
 from zkserver.tree.node import STAT_BYTES, STAT_FOR_DATA
@@ -20,7 +20,7 @@ from zkserver.wire.opcodes import INTERNAL, WRITES, Code, EventType, Op
 from zkserver.wire.records import REPLY_HEAD, REQUEST_HEAD, REQUEST_HEAD_PATH, pack_reply
 
 if TYPE_CHECKING:
-    from zkserver.replica.batch import Batch
+    from zkserver.replica.batch import Batch, Run
     from zkserver.replica.core import ReplicaCore
 
 _GET_DATA: Final = int(Op.GET_DATA)
@@ -39,139 +39,138 @@ def execute(core: ReplicaCore, batch: Batch, now_ms: int) -> None:
     """Run a decided batch, and release what waited for it."""
     waited_ms = now_ms - batch.opened_ms
     dirty, zxid = core.dirty, batch.zxid
-    for conn, caller, frames, writes, count, _ in batch.runs:
+    run_frames(core, batch.runs, zxid, batch.time_ms)
+    reads = 0
+    for conn, _, _, writes, count, _ in batch.runs:
         core.outstanding -= count
-        run_frames(core, conn, caller, frames, zxid, batch.time_ms, mixed=writes < count)
-        if writes:
-            zxid += writes
-            core.stats.wrote(writes, waited_ms)
-        if conn is not None:
-            conn.queued -= count
+        zxid += writes
+        if conn is None:
+            continue
+        conn.queued -= count
+        if count != writes:
             conn.frames_received += count - writes
-            if writes:
-                conn.wrote(writes, waited_ms, now_ms)
-                conn.last_zxid = zxid - 1
-            core.stats.reads += count - writes
-            dirty[conn] = None
-    for run in batch.runs:
-        conn = run.conn
-        if conn is not None and conn.pending is batch:
+            reads += count - writes
+        if writes:
+            conn.last_zxid = zxid - 1
+            conn.last_response_ms = now_ms
+            if waited_ms:
+                conn.waited(writes, waited_ms)
+        if conn.pending is batch:
             conn.pending = None
+        dirty[conn] = None
+    core.stats.reads += reads
+    core.stats.wrote(batch.writes, waited_ms)
     if core.left_behind:
         core.left_behind = {s: b for s, b in core.left_behind.items() if b is not batch}
-    core.tree.removed_acls.clear()
+    if core.tree.removed_acls:
+        core.tree.removed_acls.clear()
     core.settle_digest(batch.zxid, core.zxid)
 
 
-def run_frames(
-    core: ReplicaCore,
-    conn: Connection | None,
-    caller: Caller,
-    frames: bytes,
-    zxid: int,
-    time_ms: int,
-    *,
-    mixed: bool = False,
-) -> None:
-    """Execute and answer the requests of one caller, in order.
+def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> None:
+    """Execute and answer runs of requests, in order.
 
-    ``zxid`` is that of the first write among them. ``conn`` is ``None`` during recovery
-    and for what the server itself asked for. ``mixed``: there are reads among them, which
-    nobody has looked at yet, so an internal operation is a client's and refused.
+    ``zxid`` is that of the first write among them. Runs without a connection come from
+    recovery and from the server itself.
     """
-    logged = WRITES if mixed else _LOGGED
     tree = core.tree
     nodes, acls, quotas, touched = tree.nodes, tree.acls, tree.quotas, tree.digest.touched
     watched, child_watched = core.watches.data.paths, core.watches.children.paths
     unpack, integer, head = REQUEST_HEAD_PATH.unpack_from, INT.unpack_from, REPLY_HEAD.pack
     stat_of, set_reply = STAT_FOR_DATA.unpack_from, _SET_REPLY.pack
+    alive = core.sessions
     unseen: list[bytes] = []
-    append = unseen.append if conn is None or conn.phase is Phase.CLOSED else conn.out.append
-    known = caller.session_id in core.sessions or not caller.session_id
-    pos, end = 0, len(frames)
-    while pos < end:
-        if end - pos >= _FAST_BYTES:
-            size, xid, op, length = unpack(frames, pos)
-        else:
-            size, xid, op = REQUEST_HEAD.unpack_from(frames, pos)
-            length = -1
-        after = pos + 4 + size
-        # A plain setData of an existing znode, all in place. A path of one byte is the root.
-        if op == _SET_DATA and length > 1 and known and not quotas:
-            at = pos + 16 + length
-            if at + 8 <= after:
-                data_size = integer(frames, at)[0]
-                tail = at + 4 + data_size
-                path = frames[pos + 16 : at]
-                record = nodes.get(path)
-                if data_size >= 0 and tail + 4 <= after and record and path not in acls:
-                    czxid, _, ctime, _, version, middle, old_size, last = stat_of(
-                        record, len(record) - STAT_BYTES
-                    )
-                    wanted = integer(frames, tail)[0]
-                    if (wanted == -1 or wanted == version) and 0 <= version < 0x7FFFFFFF:
-                        reply = set_reply(
-                            _SET_REPLY_LENGTH,
-                            xid,
-                            zxid,
-                            0,
-                            czxid,
-                            zxid,
-                            ctime,
-                            time_ms,
-                            version + 1,
-                            middle,
-                            data_size,
-                            last,
+    for conn, caller, frames, writes, count, _ in runs:
+        append = unseen.append if conn is None or conn.phase is Phase.CLOSED else conn.out.append
+        known = caller.session_id in alive or not caller.session_id
+        # Among reads nobody has looked at the operations yet: an internal one is a client's.
+        logged = _LOGGED if writes == count else WRITES
+        pos, end = 0, len(frames)
+        while pos < end:
+            if end - pos >= _FAST_BYTES:
+                size, xid, op, length = unpack(frames, pos)
+            else:
+                size, xid, op = REQUEST_HEAD.unpack_from(frames, pos)
+                length = -1
+            after = pos + 4 + size
+            # A plain setData of an existing znode, all in place. A path of one byte is the root.
+            if op == _SET_DATA and length > 1 and known and not quotas:
+                at = pos + 16 + length
+                if at + 8 <= after:
+                    data_size = integer(frames, at)[0]
+                    tail = at + 4 + data_size
+                    path = frames[pos + 16 : at]
+                    record = nodes.get(path)
+                    if data_size >= 0 and tail + 4 <= after and record and path not in acls:
+                        czxid, _, ctime, _, version, middle, old_size, last = stat_of(
+                            record, len(record) - STAT_BYTES
                         )
-                        nodes[path] = frames[at:tail] + reply[_REPLY_BYTES:]
-                        if path not in touched:
-                            touched[path] = record
-                        tree.data_bytes += data_size - old_size
-                        core.zxid = zxid
-                        if watched:
-                            core.fire([(EventType.NODE_DATA_CHANGED, path)], zxid)
-                        append(reply)
-                        zxid += 1
-                        pos = after
-                        continue
-        # A plain getData that stood behind a write.
-        elif op == _GET_DATA and size == length + 13 and length >= 0 and not frames[after - 1]:
-            path = frames[pos + 16 : after - 1]
-            body = nodes.get(path)
-            if body is not None and path not in acls and core.is_ordinary:
-                append(head(16 + len(body), xid, core.zxid, 0))
-                append(body)
+                        wanted = integer(frames, tail)[0]
+                        if (wanted == -1 or wanted == version) and 0 <= version < 0x7FFFFFFF:
+                            reply = set_reply(
+                                _SET_REPLY_LENGTH,
+                                xid,
+                                zxid,
+                                0,
+                                czxid,
+                                zxid,
+                                ctime,
+                                time_ms,
+                                version + 1,
+                                middle,
+                                data_size,
+                                last,
+                            )
+                            nodes[path] = frames[at:tail] + reply[_REPLY_BYTES:]
+                            if path not in touched:
+                                touched[path] = record
+                            tree.data_bytes += data_size - old_size
+                            core.zxid = zxid
+                            if watched:
+                                core.fire([(EventType.NODE_DATA_CHANGED, path)], zxid)
+                            append(reply)
+                            zxid += 1
+                            pos = after
+                            continue
+            # A plain getData that stood behind a write.
+            elif op == _GET_DATA and size == length + 13 and length >= 0 and not frames[after - 1]:
+                path = frames[pos + 16 : after - 1]
+                body = nodes.get(path)
+                if body is not None and path not in acls and core.is_ordinary:
+                    append(head(16 + len(body), xid, core.zxid, 0))
+                    append(body)
+                    pos = after
+                    continue
+            if op not in logged:
+                if conn is not None and conn.phase < Phase.CLOSING:
+                    answer_one(core, conn, frames, pos)
                 pos = after
                 continue
-        if op not in logged:
-            if conn is not None and conn.phase < Phase.CLOSING:
-                answer_one(core, conn, frames, pos)
-            pos = after
-            continue
-        in_place = IN_PLACE.get(op) if known else None
-        core.zxid = zxid
-        if in_place is not None:
-            try:
-                path, done = in_place(tree, caller, frames, pos + 12, after, zxid, time_ms)
-            except (DecodeError, struct.error):
-                path, done = b"", int(Code.MARSHALLING_ERROR)
-            if isinstance(done, int):
-                append(head(16, xid, zxid, done))
+            in_place = IN_PLACE.get(op) if known else None
+            core.zxid = zxid
+            if in_place is not None:
+                try:
+                    path, done = in_place(tree, caller, frames, pos + 12, after, zxid, time_ms)
+                except (DecodeError, struct.error):
+                    path, done = b"", int(Code.MARSHALLING_ERROR)
+                if isinstance(done, int):
+                    append(head(16, xid, zxid, done))
+                else:
+                    if watched or child_watched:
+                        core.fire(events_of(op, path), zxid)
+                    append(head(16 + len(done), xid, zxid, 0))
+                    append(done)
+            elif op in _SESSION_OPS:
+                sessions.apply(
+                    core, conn, caller, op, Reader(frames, pos + _HEAD_BYTES, after), xid
+                )
+                known = caller.session_id in core.sessions
+            elif not known:
+                append(head(16, xid, zxid, Code.SESSION_EXPIRED))
             else:
-                if watched or child_watched:
-                    core.fire(events_of(op, path), zxid)
-                append(head(16 + len(done), xid, zxid, 0))
-                append(done)
-        elif op in _SESSION_OPS:
-            sessions.apply(core, conn, caller, op, Reader(frames, pos + _HEAD_BYTES, after), xid)
-            known = caller.session_id in core.sessions
-        elif not known:
-            append(head(16, xid, zxid, Code.SESSION_EXPIRED))
-        else:
-            append(_run_one(core, caller, op, xid, frames, pos, time_ms))
-        zxid += 1
-        pos = after
+                append(_run_one(core, caller, op, xid, frames, pos, time_ms))
+            zxid += 1
+            pos = after
 
 
 def _run_one(

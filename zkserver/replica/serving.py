@@ -32,13 +32,15 @@ _CLOSE: Final = int(Op.CLOSE_SESSION)
 _PLAIN_WRITES: Final = WRITES - {_CLOSE}
 _HEAD_BYTES: Final = REQUEST_HEAD.size
 _FAST_BYTES: Final = REQUEST_HEAD_PATH.size
+#: The same as they stand in a frame, at bytes 8 to 12.
+_WRITE_CODES: Final = frozenset(op.to_bytes(4, "big") for op in _PLAIN_WRITES)
 #: Operations that a connection may do before it proved an enforced scheme.
 _ALWAYS_ALLOWED: Final = frozenset((_AUTH, int(Op.SASL)))
 
 
 def serve(core: ReplicaCore, conn: Connection, buf: bytes, now_ms: int) -> int:
     """Answer or enqueue the complete frames of ``buf``; returns how many bytes that was."""
-    if conn.pending is not None:
+    if conn.pending is not None or buf[8:12] in _WRITE_CODES:
         return enqueue(core, conn, buf, 0, now_ms)
     tree = core.tree
     nodes, acls, listings = tree.nodes, tree.acls, tree.listings
@@ -117,6 +119,12 @@ def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: i
     unpack, frame_max = REQUEST_HEAD.unpack_from, core.settings.frame_bytes_max
     ordinary = core.is_ordinary
     end = len(buf)
+    if end - pos >= _HEAD_BYTES and ordinary:
+        size, xid, op = unpack(buf, pos)
+        if pos + 4 + size == end and op in _PLAIN_WRITES and size <= frame_max:
+            _enqueue_one(core, conn, buf[pos:], now_ms)
+            conn.last_op, conn.last_xid = op, xid
+            return end
     run = _OpenRun(core, conn, buf, pos, now_ms)
     op = xid = 0
     while end - pos >= _HEAD_BYTES:
@@ -161,6 +169,21 @@ def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: i
     if op:
         conn.last_op, conn.last_xid = op, xid
     return pos
+
+
+def _enqueue_one(core: ReplicaCore, conn: Connection, frame: bytes, now_ms: int) -> None:
+    """Put a single write into the open batch: what a client that waits for replies sends."""
+    batch = core.batch
+    if not batch.runs:
+        batch.opened_ms = now_ms
+    batch.add(conn, conn.caller, frame, 1, 1, frame)
+    conn.pending = batch
+    conn.frames_received += 1
+    conn.queued += 1
+    core.stats.received += 1
+    core.outstanding += 1
+    if core.outstanding > core.settings.outstanding_max or batch.size > BATCH_BYTES:
+        core.pause(conn)
 
 
 class _OpenRun:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from zkserver.replica.connection import Caller
 from zkserver.tree.acl import OPEN, GivenAcl
 from zkserver.tree.paths import parent_of
+from zkserver.tree.plain import create_plain, delete_plain
 from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
 from zkserver.wire.opcodes import TTL_MODES, Code, CreateMode, EventType, Op
 from zkserver.wire.records import (
@@ -171,17 +172,22 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     RuntimeInconsistency for those behind it.
     """
     ops = _decode_multi(reader.data, reader.pos, reader.end)
-    tree = execution.tree
+    tree, caller, frames = execution.tree, execution.caller, reader.data
+    zxid, time_ms, events = execution.zxid, execution.time_ms, execution.events
     parts: list[bytes] = []
     tree.begin()
     for position, (kind, start, end) in enumerate(ops):
         try:
-            result = _multi_part(execution, kind, reader.data, start, end)
+            if kind == Op.SET_DATA:
+                path, result = _set_data_in_place(tree, caller, frames, start, end, zxid, time_ms)
+                events.append((EventType.NODE_DATA_CHANGED, path))
+            else:
+                result = _MULTI_OPS[kind](execution, kind, Reader(frames, start, end))
         except (DecodeError, struct.error):
             result = Code.MARSHALLING_ERROR
         if isinstance(result, int):
             tree.rollback()
-            execution.events.clear()
+            events.clear()
             if result == Code.MARSHALLING_ERROR:
                 # What Apache trips over while it runs an operation fails the request.
                 return result
@@ -191,19 +197,6 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     tree.commit()
     parts.append(MULTI_END)
     return b"".join(parts)
-
-
-def _multi_part(
-    execution: Execution, kind: int, frames: bytes, start: int, end: int
-) -> bytes | int:
-    """Run one operation of a multi, whose record lies in ``frames[start:end]``."""
-    if kind != Op.SET_DATA:
-        return _MULTI_OPS[kind](execution, kind, Reader(frames, start, end))
-    path, result = _set_data_in_place(
-        execution.tree, execution.caller, frames, start, end, execution.zxid, execution.time_ms
-    )
-    execution.events.append((EventType.NODE_DATA_CHANGED, path))
-    return result
 
 
 def _decode_multi(frames: bytes, pos: int, end: int) -> list[tuple[int, int, int]]:
@@ -290,10 +283,15 @@ def _create_in_place(
     if frames.startswith(_OPEN_ACL, data_end) and flags_at + 4 <= end and path_end >= pos + 4:
         if size < -1:
             raise DecodeError("create with a negative length")
-        path: bytes | None = frames[pos + 4 : path_end]
+        plain = frames[pos + 4 : path_end]
+        flags = _int(frames, flags_at)[0]
+        if not flags and size >= 0:
+            raw = frames[path_end:data_end]
+            if create_plain(tree, plain, raw, zxid, time_ms):
+                return plain, frames[pos:path_end]
+        path: bytes | None = plain
         acl: GivenAcl = OPEN
         data = None if size < 0 else frames[path_end + 4 : data_end]
-        flags = _int(frames, flags_at)[0]
     else:
         request = read_create(Reader(frames, pos, end), with_ttl=False)
         path, data, acl, flags = request.path, request.data, request.acl, request.flags
@@ -320,8 +318,10 @@ def _delete_in_place(
     path_end = pos + 4 + _int(frames, pos)[0]
     if path_end < pos + 4 or path_end + 4 > end:
         raise DecodeError("delete is shorter than it says")
-    path = frames[pos + 4 : path_end]
-    return path, tree.delete(path, _int(frames, path_end)[0], caller.identities, zxid)
+    path, version = frames[pos + 4 : path_end], _int(frames, path_end)[0]
+    if delete_plain(tree, path, version, zxid):
+        return path, b""
+    return path, tree.delete(path, version, caller.identities, zxid)
 
 
 #: The writes that are decoded where they lie: record to (path, body or error code). Called

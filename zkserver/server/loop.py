@@ -137,7 +137,7 @@ class Loop:
             return
         core = self.core
         core.received(conn, data, now)
-        if conn.out or conn.paused or conn.more or conn.phase >= Phase.CLOSING:
+        if not client.send_all():
             self.flush(client, now)
         if core.batch.size > BATCH_BYTES:
             self.committer.commit(now)
@@ -199,7 +199,7 @@ class Loop:
             dirty.clear()
             for conn in conns:
                 client = conn.shell
-                if isinstance(client, ClientSocket) and conn.phase is not Phase.CLOSED:
+                if client is not None and not client.send_all():
                     self.flush(client, now)
 
     def flush(self, client: ClientSocket, now: int) -> None:
