@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from zkserver.limits import DIGEST_TOUCHED_MAX
 from zkserver.paxos.ballot import Ballot, counter_is_full, first_zxid
@@ -37,6 +38,9 @@ from zkserver.wire.records import (
     pack_notification,
     pack_request,
 )
+
+# Looked up for every readable event.
+_OPEN: Final = Phase.OPEN
 
 
 class ReplicaCore:
@@ -88,7 +92,7 @@ class ReplicaCore:
 
     def received(self, conn: Connection, data: bytes, now_ms: int) -> None:
         """Take what arrived. Replies are in ``conn.out`` afterwards, writes in the batch."""
-        if conn.phase is not Phase.OPEN:
+        if conn.phase is not _OPEN:
             if conn.phase < Phase.OPEN:
                 conn.inbuf += data
             if conn.phase is Phase.NEW:

@@ -29,9 +29,14 @@ _LIST2: Final = int(Op.GET_CHILDREN2)
 _LISTS: Final = frozenset((int(Op.GET_CHILDREN), _LIST2))
 _AUTH: Final = int(Op.AUTH)
 _CLOSE: Final = int(Op.CLOSE_SESSION)
+_LOGGED: Final = WRITES
 _PLAIN_WRITES: Final = WRITES - {_CLOSE}
 _HEAD_BYTES: Final = REQUEST_HEAD.size
 _FAST_BYTES: Final = REQUEST_HEAD_PATH.size
+_unpack_head: Final = REQUEST_HEAD_PATH.unpack_from
+_pack_head: Final = REPLY_HEAD.pack
+#: What is longer is hardly a single read.
+_SINGLE_BYTES_MAX: Final = 256
 #: The same as they stand in a frame, at bytes 8 to 12.
 _WRITE_CODES: Final = frozenset(op.to_bytes(4, "big") for op in _PLAIN_WRITES)
 #: Operations that a connection may do before it proved an enforced scheme.
@@ -42,6 +47,8 @@ def serve(core: ReplicaCore, conn: Connection, buf: bytes, now_ms: int) -> int:
     """Answer or enqueue the complete frames of ``buf``; returns how many bytes that was."""
     if conn.pending is not None or buf[8:12] in _WRITE_CODES:
         return enqueue(core, conn, buf, 0, now_ms)
+    if len(buf) < _SINGLE_BYTES_MAX and _serve_single(core, conn, buf, now_ms):
+        return len(buf)
     tree = core.tree
     nodes, acls, listings = tree.nodes, tree.acls, tree.listings
     unpack, head = REQUEST_HEAD_PATH.unpack_from, REPLY_HEAD.pack
@@ -109,6 +116,37 @@ def serve(core: ReplicaCore, conn: Connection, buf: bytes, now_ms: int) -> int:
     return pos
 
 
+def _serve_single(core: ReplicaCore, conn: Connection, buf: bytes, now_ms: int) -> bool:
+    """Answer one plain getData or exists: what a client that waits for replies sends.
+
+    ``False`` when it is anything else. The loop of :func:`serve` would do the same, but
+    setting it up costs more than the one answer.
+    """
+    end = len(buf)
+    if end < _FAST_BYTES:
+        return False
+    size, xid, op, length = _unpack_head(buf, 0)
+    if size + 4 != end or size != length + 13 or buf[-1] or not core.is_ordinary:
+        return False
+    tree = core.tree
+    path = buf[16:-1]
+    body = tree.nodes.get(path)
+    if body is None or path in tree.acls or size > core.settings.frame_bytes_max:
+        return False
+    if op == _EXISTS:
+        body = body[-STAT_BYTES:]
+    elif op != _GET_DATA:
+        return False
+    conn.out.append(_pack_head(16 + len(body), xid, core.zxid, 0) + body)
+    core.stats.reads += 1
+    conn.frames_received += 1
+    conn.last_op = op
+    conn.last_xid = xid
+    conn.last_zxid = core.zxid
+    conn.last_response_ms = now_ms
+    return True
+
+
 def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: int) -> int:
     """Put the complete frames from ``pos`` on into batches; returns where it stopped.
 
@@ -125,49 +163,56 @@ def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: i
             _enqueue_one(core, conn, buf[pos:], now_ms)
             conn.last_op, conn.last_xid = op, xid
             return end
-    run = _OpenRun(core, conn, buf, pos, now_ms)
-    op = xid = 0
+    start, write_start = pos, -1
+    writes = reads = op = xid = 0
+    segments: list[bytes] = []
+    reads_max = HELD_READS_MAX - conn.queued
     while end - pos >= _HEAD_BYTES:
         size, xid, op = unpack(buf, pos)
         after = pos + 4 + size
         if after > end or size < 8 or size > frame_max:
             break
-        if op in _PLAIN_WRITES and (ordinary or is_allowed(core, conn, op)):
-            if not run.writes and run.reads:
-                run.close(pos)
-            if run.write_start < 0:
-                run.write_start = pos
-            run.writes += 1
+        if op in _LOGGED and (ordinary or is_allowed(core, conn, op)):
+            if reads and not writes:
+                _add_run(core, conn, buf[start:pos], 0, reads, segments, now_ms)
+                start, reads = pos, 0
+            if write_start < 0:
+                write_start = pos
+            writes += 1
             pos = after
-        elif op == _CLOSE and (ordinary or is_allowed(core, conn, op)):
-            if run.write_start < 0:
-                run.write_start = pos
-            run.writes += 1
-            run.close(after)
-            conn.phase = Phase.DRAINING
-            if conn.live is not None:
-                conn.live.closing = True
-            pos = end
-            break
+            if op == _CLOSE:
+                break
         elif op == _AUTH or not (ordinary or is_allowed(core, conn, op)):
             # It concerns the connection alone, and what follows runs as its result.
-            run.close(pos)
-            pos = run.start = answer_one(core, conn, buf, pos)
+            if write_start >= 0:
+                segments.append(buf[write_start:pos])
+            _add_run(core, conn, buf[start:pos], writes, reads, segments, now_ms)
+            pos = start = answer_one(core, conn, buf, pos)
+            writes, reads, write_start, segments = 0, 0, -1, []
             if conn.phase is not Phase.OPEN:
                 return end
         else:
-            if conn.pending is None and not run.writes:
+            if conn.pending is None and not writes:
                 return pos
-            if conn.queued + run.reads >= HELD_READS_MAX:
+            if reads >= reads_max:
                 # Their answers are all made in one step; more of them have to wait.
                 core.pause(conn)
                 break
-            run.end_writes(pos)
-            run.reads += 1
+            if write_start >= 0:
+                segments.append(buf[write_start:pos])
+                write_start = -1
+            reads += 1
             pos = after
-    run.close(pos)
+    if write_start >= 0:
+        segments.append(buf[write_start:pos])
+    _add_run(core, conn, buf[start:pos], writes, reads, segments, now_ms)
     if op:
         conn.last_op, conn.last_xid = op, xid
+    if writes and op == _CLOSE:
+        conn.phase = Phase.DRAINING
+        if conn.live is not None:
+            conn.live.closing = True
+        return end
     return pos
 
 
@@ -186,67 +231,32 @@ def _enqueue_one(core: ReplicaCore, conn: Connection, frame: bytes, now_ms: int)
         core.pause(conn)
 
 
-class _OpenRun:
-    """Frames of one connection that are being gathered into a run."""
-
-    __slots__ = (
-        "buf",
-        "conn",
-        "core",
-        "now_ms",
-        "reads",
-        "segments",
-        "start",
-        "write_start",
-        "writes",
-    )
-
-    def __init__(
-        self, core: ReplicaCore, conn: Connection, buf: bytes, start: int, now_ms: int
-    ) -> None:
-        self.core = core
-        self.conn = conn
-        self.buf = buf
-        #: Where the run begins in ``buf``.
-        self.start = start
-        self.now_ms = now_ms
-        self.writes = self.reads = 0
-        #: Where the writes began that are not in ``segments`` yet; -1 behind a read.
-        self.write_start = -1
-        #: The writes as they are logged, without the reads between them.
-        self.segments: list[bytes] = []
-
-    def end_writes(self, pos: int) -> None:
-        """A read comes: what was written so far is one segment."""
-        if self.write_start >= 0:
-            self.segments.append(self.buf[self.write_start : pos])
-            self.write_start = -1
-
-    def close(self, pos: int) -> None:
-        """End the run before ``pos``, hand it to its batch, and begin the next one there."""
-        count = self.writes + self.reads
-        if not count:
-            self.start = pos
-            return
-        self.end_writes(pos)
-        core, conn, batch = self.core, self.conn, self.core.batch
-        if self.writes:
-            logged = self.segments[0] if len(self.segments) == 1 else b"".join(self.segments)
-            frames = self.buf[self.start : pos] if self.reads else logged
-            if not batch.runs:
-                batch.opened_ms = self.now_ms
-            batch.add(conn, conn.caller, frames, self.writes, count, logged)
-            conn.pending = batch
-            conn.frames_received += self.writes
-            core.stats.received += self.writes
-        elif conn.pending is not None:
-            conn.pending.hold(conn, conn.caller, self.buf[self.start : pos], count)
-        conn.queued += count
-        core.outstanding += count
-        if core.outstanding > core.settings.outstanding_max or batch.size > BATCH_BYTES:
-            core.pause(conn)
-        self.start, self.writes, self.reads = pos, 0, 0
-        self.segments = []
+def _add_run(
+    core: ReplicaCore,
+    conn: Connection,
+    frames: bytes,
+    writes: int,
+    reads: int,
+    segments: list[bytes],
+    now_ms: int,
+) -> None:
+    """Hand a run to its batch; ``segments`` are its writes without the reads between them."""
+    count = writes + reads
+    batch = core.batch
+    if writes:
+        if not batch.runs:
+            batch.opened_ms = now_ms
+        logged = segments[0] if len(segments) == 1 else b"".join(segments)
+        batch.add(conn, conn.caller, frames, writes, count, logged)
+        conn.pending = batch
+        conn.frames_received += writes
+        core.stats.received += writes
+    elif conn.pending is not None and reads:
+        conn.pending.hold(conn, conn.caller, frames, count)
+    conn.queued += count
+    core.outstanding += count
+    if core.outstanding > core.settings.outstanding_max or batch.size > BATCH_BYTES:
+        core.pause(conn)
 
 
 def answer_one(core: ReplicaCore, conn: Connection, buf: bytes, pos: int) -> int:

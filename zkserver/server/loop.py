@@ -107,6 +107,7 @@ class Loop:
     def turn(self, wait_ms: int) -> None:
         """One round: take what arrived, commit, send."""
         core, sockets = self.core, self.sockets
+        received = core.received
         events = self.poller.wait(wait_ms)
         now = monotonic_ms()
         for fd, mask in events:
@@ -115,7 +116,20 @@ class Loop:
                 self._special(fd, now)
                 continue
             if mask & READABLE:
-                self._readable(client, now)
+                try:
+                    data = client.recv(RECEIVE_BYTES)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    data = b""
+                if not data:
+                    self.drop(client)
+                    continue
+                received(client.conn, data, now)
+                if not client.send_all():
+                    self.flush(client, now)
+                if core.batch.size > BATCH_BYTES:
+                    self.committer.commit(now)
             elif mask & WRITABLE:
                 self.flush(client, now)
             else:
@@ -123,24 +137,6 @@ class Loop:
         if core.batch.runs:
             self.committer.commit(now)
         self._flush_dirty(now)
-
-    def _readable(self, client: ClientSocket, now: int) -> None:
-        conn = client.conn
-        try:
-            data = client.recv(RECEIVE_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.drop(client)
-            return
-        core = self.core
-        core.received(conn, data, now)
-        if not client.send_all():
-            self.flush(client, now)
-        if core.batch.size > BATCH_BYTES:
-            self.committer.commit(now)
 
     def _special(self, fd: int, now: int) -> None:
         if fd == self.listener.fileno():
