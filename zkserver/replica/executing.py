@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from zkserver.replica import sessions
 from zkserver.replica.connection import Caller, Phase
+from zkserver.replica.plain_multi import multi_of_sets
 from zkserver.replica.serving import answer_one
 from zkserver.replica.writes import IN_PLACE, Execution, events_of
 from zkserver.tree.node import STAT_BYTES, STAT_FOR_DATA
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _GET_DATA: Final = int(Op.GET_DATA)
 _SET_DATA: Final = int(Op.SET_DATA)
+_MULTI: Final = int(Op.MULTI)
 _SESSION_OPS: Final = frozenset((int(Op.CREATE_SESSION), int(Op.CLOSE_SESSION)))
 _LOGGED: Final = WRITES | INTERNAL
 _HEAD_BYTES: Final = REQUEST_HEAD.size
@@ -160,6 +162,16 @@ def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> N
                         core.fire(events_of(op, path), zxid)
                     append(head(16 + len(done), xid, zxid, 0))
                     append(done)
+            elif (
+                op == _MULTI
+                and known
+                and (sets := multi_of_sets(tree, frames, pos + 12, after, zxid, time_ms))
+            ):
+                paths, done = sets
+                if watched:
+                    core.fire([(EventType.NODE_DATA_CHANGED, path) for path in paths], zxid)
+                append(head(16 + len(done), xid, zxid, 0))
+                append(done)
             elif op in _SESSION_OPS:
                 sessions.apply(
                     core, conn, caller, op, Reader(frames, pos + _HEAD_BYTES, after), xid

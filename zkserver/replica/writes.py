@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from zkserver.replica.connection import Caller
 from zkserver.tree.acl import OPEN, GivenAcl
-from zkserver.tree.node import STAT_BYTES, STAT_FOR_DATA
 from zkserver.tree.paths import parent_of
 from zkserver.tree.plain import create_plain, delete_plain
 from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
@@ -33,9 +32,6 @@ Event = tuple[EventType, bytes]
 _CREATES_WITH_STAT: Final = (Op.CREATE2, Op.CREATE_CONTAINER, Op.CREATE_TTL)
 _ERROR_BODY: Final = struct.Struct(">i")
 _int: Final = INT.unpack_from
-_stat_of: Final = STAT_FOR_DATA.unpack_from
-_pack_stat: Final = STAT_FOR_DATA.pack
-_SET_RESULT_HEAD: Final = MULTI_HEAD.pack(Op.SET_DATA, 0, 0)
 _int_pack: Final = INT.pack
 #: ``world:anyone`` with all permissions, as nearly every create carries it.
 _OPEN_ACL: Final = pack_acl(OPEN)
@@ -176,9 +172,6 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     RuntimeInconsistency for those behind it.
     """
     ops = _decode_multi(reader.data, reader.pos, reader.end)
-    plain = _multi_of_sets(execution, reader.data, ops)
-    if plain is not None:
-        return plain
     tree, caller, frames = execution.tree, execution.caller, reader.data
     zxid, time_ms, events = execution.zxid, execution.time_ms, execution.events
     parts: list[bytes] = []
@@ -202,47 +195,6 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
         parts.append(_HEAD_OF_RESULT[kind])
         parts.append(result)
     tree.commit()
-    parts.append(MULTI_END)
-    return b"".join(parts)
-
-
-def _multi_of_sets(
-    execution: Execution, frames: bytes, ops: list[tuple[int, int, int]]
-) -> bytes | None:
-    """A multi of setData alone, of different plain znodes and with fitting versions.
-
-    Since all is looked at before anything is changed, nothing has to be undone. ``None``
-    when it is not as plain as that.
-    """
-    tree = execution.tree
-    if tree.quotas or tree.rules.enforce_quota:
-        return None
-    zxid, time_ms = execution.zxid, execution.time_ms
-    changes: dict[bytes, tuple[bytes, bytes, bytes]] = {}
-    for kind, start, end in ops:
-        if kind != Op.SET_DATA:
-            return None
-        at = start + 4 + _int(frames, start)[0]
-        path = frames[start + 4 : at]
-        record = tree.nodes.get(path)
-        if record is None or len(path) < 2 or path in tree.acls or path in changes:
-            return None
-        czxid, _, ctime, _, version, middle, _, tail = _stat_of(record, len(record) - STAT_BYTES)
-        size, wanted = _int(frames, at)[0], _int(frames, end - 4)[0]
-        if size < 0 or wanted not in (-1, version) or not 0 <= version < 0x7FFFFFFF:
-            return None
-        stat = _pack_stat(czxid, zxid, ctime, time_ms, version + 1, middle, size, tail)
-        changes[path] = (record, frames[at : end - 4], stat)
-    parts: list[bytes] = []
-    touched = tree.digest.touched
-    for path, (record, raw, stat) in changes.items():
-        if path not in touched:
-            touched[path] = record
-        tree.nodes[path] = raw + stat
-        tree.data_bytes += len(raw) + STAT_BYTES - len(record)
-        execution.events.append((EventType.NODE_DATA_CHANGED, path))
-        parts.append(_SET_RESULT_HEAD)
-        parts.append(stat)
     parts.append(MULTI_END)
     return b"".join(parts)
 

@@ -1,0 +1,80 @@
+"""A multi of nothing but plain setData, which is what most multis are.
+
+All of it is looked at before anything is changed, so nothing ever has to be undone. What
+is not as plain as that goes the general way (:mod:`zkserver.replica.writes`), which must
+come to the same result.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from zkserver.tree.node import STAT_BYTES, STAT_FOR_DATA
+from zkserver.tree.tree import ZnodeTree
+from zkserver.wire.jute import INT
+from zkserver.wire.opcodes import Op
+from zkserver.wire.records import MULTI_END, MULTI_HEAD
+
+_SET_DATA: Final = int(Op.SET_DATA)
+_HEAD_BYTES: Final = MULTI_HEAD.size
+_head: Final = MULTI_HEAD.unpack_from
+_int: Final = INT.unpack_from
+_stat_of: Final = STAT_FOR_DATA.unpack_from
+_pack_stat: Final = STAT_FOR_DATA.pack
+_RESULT_HEAD: Final = MULTI_HEAD.pack(_SET_DATA, 0, 0)
+_VERSION_MAX: Final = 0x7FFFFFFF
+
+
+def multi_of_sets(
+    tree: ZnodeTree, frames: bytes, pos: int, end: int, zxid: int, time_ms: int
+) -> tuple[list[bytes], bytes] | None:
+    """Execute the multi whose record is ``frames[pos:end]``, if it is a plain one.
+
+    Different existing znodes without ACLs, no quotas, fitting versions. Returns the paths
+    and the reply's body; ``None``, with nothing changed, when it is anything else.
+    """
+    if tree.quotas or tree.rules.enforce_quota:
+        return None
+    nodes, acls = tree.nodes, tree.acls
+    paths: list[bytes] = []
+    before: list[bytes] = []
+    after: list[bytes] = []
+    parts: list[bytes] = []
+    while True:
+        if pos + _HEAD_BYTES > end:
+            return None
+        kind, done, _ = _head(frames, pos)
+        if done:
+            break
+        start = pos + _HEAD_BYTES + 4
+        if kind != _SET_DATA or start > end:
+            return None
+        at = start + _int(frames, start - 4)[0]
+        if at < start + 2 or at + 4 > end:
+            return None
+        size = _int(frames, at)[0]
+        pos = at + 8 + size
+        if size < 0 or pos > end:
+            return None
+        path = frames[start:at]
+        record = nodes.get(path)
+        if record is None or path in acls or path in paths:
+            return None
+        czxid, _, ctime, _, version, middle, _, tail = _stat_of(record, len(record) - STAT_BYTES)
+        wanted = _int(frames, pos - 4)[0]
+        if (wanted != -1 and wanted != version) or not 0 <= version < _VERSION_MAX:
+            return None
+        stat = _pack_stat(czxid, zxid, ctime, time_ms, version + 1, middle, size, tail)
+        paths.append(path)
+        before.append(record)
+        after.append(frames[at : pos - 4] + stat)
+        parts.append(_RESULT_HEAD)
+        parts.append(stat)
+    touched = tree.digest.touched
+    for path, old, new in zip(paths, before, after, strict=True):
+        if path not in touched:
+            touched[path] = old
+        nodes[path] = new
+        tree.data_bytes += len(new) - len(old)
+    parts.append(MULTI_END)
+    return paths, b"".join(parts)
