@@ -152,6 +152,38 @@ class ZnodeTree:
         refusal = self._refuse_mode(op, flags, ttl_ms) if flags or op not in _PLAIN else 0
         if refusal:
             return refusal
+        place = self._place(path, acl, flags, identities)
+        if isinstance(place, int):
+            return place
+        path, parent, fixed = place
+        size = 0 if data is None else len(data)
+        if self.rules.enforce_quota and self._over_quota(path, size, 1):
+            return Code.QUOTA_EXCEEDED
+        owner = 0
+        if op in _PLAIN:
+            owner = session_id if flags in _EPHEMERAL else 0
+        else:
+            self.special[path] = (
+                CONTAINER_MARKER if op == Op.CREATE_CONTAINER else ttl_marker(ttl_ms)
+            )
+        stat = STAT.pack(zxid, zxid, time_ms, time_ms, 0, 0, 0, owner, size, 0, zxid)
+        record = (NULL_DATA if data is None else LENGTH.pack(size) + data) + stat
+        if fixed is not OPEN and fixed != OPEN:
+            self.acls[path] = fixed
+        if owner:
+            self.ephemerals.setdefault(owner, {})[path] = None
+        self._insert(path, record, parent, zxid)
+        self.data_bytes += len(path) + size
+        if parent.startswith(quota.QUOTA_ROOT):
+            self._quota_node_created(parent, path[len(parent) + 1 :])
+        if self.quotas:
+            self._account(path, size, 1)
+        return path, stat
+
+    def _place(
+        self, path: bytes | None, acl: GivenAcl, flags: int, identities: Identities
+    ) -> tuple[bytes, bytes, AclList] | int:
+        """Where a create goes: final path, parent and the ACL as stored, or the error code."""
         if path is None:
             return Code.MARSHALLING_ERROR
         slash = path.rfind(b"/")
@@ -179,29 +211,7 @@ class ZnodeTree:
             return Code.NODE_EXISTS
         if parent_record[-24:-16] != _NO_OWNER:
             return Code.NO_CHILDREN_FOR_EPHEMERALS
-        size = 0 if data is None else len(data)
-        if self.rules.enforce_quota and self._over_quota(path, size, 1):
-            return Code.QUOTA_EXCEEDED
-        owner = 0
-        if op in _PLAIN:
-            owner = session_id if flags in _EPHEMERAL else 0
-        else:
-            self.special[path] = (
-                CONTAINER_MARKER if op == Op.CREATE_CONTAINER else ttl_marker(ttl_ms)
-            )
-        stat = STAT.pack(zxid, zxid, time_ms, time_ms, 0, 0, 0, owner, size, 0, zxid)
-        record = (NULL_DATA if data is None else LENGTH.pack(size) + data) + stat
-        if fixed is not OPEN and fixed != OPEN:
-            self.acls[path] = fixed
-        if owner:
-            self.ephemerals.setdefault(owner, {})[path] = None
-        self._insert(path, record, parent, parent_record, name, zxid)
-        self.data_bytes += len(path) + size
-        if parent.startswith(quota.QUOTA_ROOT):
-            self._quota_node_created(parent, name)
-        if self.quotas:
-            self._account(path, size, 1)
-        return path, stat
+        return path, parent, fixed
 
     def _refuse_mode(self, op: int, flags: int, ttl_ms: int) -> int:
         """The error of a create's flags and ttl, 0 when they are fine."""
@@ -223,11 +233,10 @@ class ZnodeTree:
         path: bytes,
         record: bytes,
         parent: bytes,
-        parent_record: bytes,
-        name: bytes,
         zxid: int,
     ) -> None:
         """Put a checked znode into the tree and count it in its parent."""
+        parent_record = self.nodes[parent]
         touched = self.digest.touched
         if path not in touched:
             touched[path] = None
@@ -235,7 +244,7 @@ class ZnodeTree:
         names = self.children.get(parent)
         if names is None:
             names = self.children[parent] = {}
-        names[name] = None
+        names[path[len(parent) + 1 :]] = None
         created = self.created.get(parent, 0)
         self.created[parent] = created + 1 if created < 0x7FFFFFFF else -0x80000000
         if self._journal is not None:
