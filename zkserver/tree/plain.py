@@ -3,8 +3,8 @@
 Most writes concern persistent znodes with the open ACL, below a parent without an ACL or
 a quota. For those all the checks of the general methods come down to the few that are
 here; whatever is not as plain is left alone, by returning ``False`` before anything is
-touched, for the general method to decide. Both must leave the same tree behind: the
-state machine test runs them against each other.
+touched, for the general method to decide. Both must leave the same tree behind, and a
+test runs them against each other.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ def create_plain(tree: ZnodeTree, path: bytes, raw: bytes, zxid: int, time_ms: i
     nodes = tree.nodes
     before = nodes.get(parent)
     name = path[slash + 1 :]
-    if before is None or slash < 1 or path in nodes or parent in tree.acls or tree.quotas:
+    # The root, by either of its names, is for the general way.
+    if before is None or slash < 1 or parent == b"/" or path in nodes:
+        return False
+    if parent in tree.acls or tree.quotas:
         return False
     if not (name.isalnum() or is_valid_name(name)) or before[-24:-16] != _NO_OWNER:
         return False
