@@ -83,7 +83,7 @@ def test_defaults_are_those_of_zookeeper(tmp_path: Path) -> None:
     assert config.tick_time_ms == 3000
     assert (config.min_session_timeout_ms, config.max_session_timeout_ms) == (6000, 60_000)
     assert (config.connections_per_address_max, config.connections_max) == (60, 0)
-    assert config.jute_max_buffer_bytes == config.jute_extra_size_bytes == 1_048_575
+    assert config.jute_max_buffer_bytes == 1_048_575
     assert config.four_letter_words == {"srvr"}
     assert config.extended_types
     assert config.data_log_dir == config.data_dir == str(tmp_path)
@@ -92,7 +92,6 @@ def test_defaults_are_those_of_zookeeper(tmp_path: Path) -> None:
 def test_a_config_made_in_code_derives_the_same_values() -> None:
     config = Config(data_dir="d", tick_time_ms=100, jute_max_buffer_bytes=100)
     assert (config.min_session_timeout_ms, config.max_session_timeout_ms) == (200, 2000)
-    assert config.jute_extra_size_bytes == 1024
 
 
 def test_a_typical_file(tmp_path: Path) -> None:
@@ -120,8 +119,8 @@ def test_a_typical_file(tmp_path: Path) -> None:
     assert (config.client_port, config.client_address) == (21811, "::1")
     assert (config.min_session_timeout_ms, config.max_session_timeout_ms) == (4000, 90_000)
     assert config.connections_per_address_max == 0
-    assert (config.purge_interval_h, config.snap_count) == (1.0, 5000)
-    assert config.jute_max_buffer_bytes == config.jute_extra_size_bytes == 0x200000
+    assert config.snap_count == 5000
+    assert config.jute_max_buffer_bytes == 0x200000
     assert config.four_letter_words == {"ruok", "stat", "mntr"}
     assert (config.skip_acl, config.force_sync, config.extended_types) == (True, False, False)
     assert config.container_check_interval_ms == 100
@@ -311,9 +310,14 @@ def test_values_below_apaches_minimum_are_lifted_and_told(tmp_path: Path) -> Non
     assert len(loaded.warnings) == 2
 
 
-@pytest.mark.parametrize(("text", "hours"), [("2", 2.0), ("30m", 0.5), ("1d", 24.0), ("0", 0.0)])
-def test_purge_interval_units(tmp_path: Path, text: str, hours: float) -> None:
-    assert load(tmp_path, f"autopurge.purgeInterval={text}").config.purge_interval_h == hours
+@pytest.mark.parametrize(("text", "told"), [("2", 0), ("30m", 0), ("1d", 0), ("0", 1)])
+def test_turning_the_purge_off_is_named_as_without_effect(
+    tmp_path: Path, text: str, told: int
+) -> None:
+    ignored = load(tmp_path, f"autopurge.purgeInterval={text}").ignored
+    assert [line.partition(":")[0] for line in ignored] == [
+        "old snapshots and logs are always purged"
+    ] * told
 
 
 def test_a_whitelist_of_odd_words_is_told(tmp_path: Path) -> None:

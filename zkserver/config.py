@@ -27,7 +27,6 @@ _SESSION_TICKS_MIN = 2
 _SESSION_TICKS_MAX = 20
 _SNAP_RETAIN_MIN = 3
 _SNAP_COUNT_MIN = 2
-_EXTRA_SIZE_MIN = 1024
 
 
 class ConfigError(Exception):
@@ -71,15 +70,12 @@ class Config:
 
     # The longest frame that is accepted.
     jute_max_buffer_bytes: int = 0xFFFFF
-    # What a string or buffer may be longer than that; -1 becomes the same value, at least 1024.
-    jute_extra_size_bytes: int = -1
     # Requests in work above which no busy connection is read.
     outstanding_max: int = 1000
 
-    # Writes between two snapshots, snapshots kept, hours between purges (0: never).
+    # Writes between two snapshots, and snapshots kept; older ones are always purged.
     snap_count: int = 100_000
     snap_retain_count: int = 3
-    purge_interval_h: float = 0.0
     # False answers writes before they are on disk.
     force_sync: bool = True
     # A flush that takes longer is logged.
@@ -91,7 +87,6 @@ class Config:
     read_only_mode: bool = False
 
     extended_types: bool = True
-    emulate_353_ttl: bool = False
     enforce_quota: bool = False
     # Only decides how reconfig is refused: a standalone server has no membership.
     reconfig_enabled: bool = False
@@ -142,9 +137,6 @@ class Config:
             derived["min_session_timeout_ms"] = _SESSION_TICKS_MIN * self.tick_time_ms
         if self.max_session_timeout_ms == -1:
             derived["max_session_timeout_ms"] = _SESSION_TICKS_MAX * self.tick_time_ms
-        if self.jute_extra_size_bytes == -1:
-            # BinaryInputArchive: the maximum itself, but never less than 1024.
-            derived["jute_extra_size_bytes"] = max(self.jute_max_buffer_bytes, _EXTRA_SIZE_MIN)
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 

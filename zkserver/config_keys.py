@@ -145,19 +145,16 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "clientPortListenBacklog": ("listen_backlog", whole(-1)),
     # The handshake is a frame of 45 bytes, so anything below it shuts every client out.
     "jute.maxbuffer": ("jute_max_buffer_bytes", whole(64)),
-    "jute.maxbuffer.extrasize": ("jute_extra_size_bytes", whole(-1)),
     "globalOutstandingLimit": ("outstanding_max", whole(1)),
     "nio.sessionlessCnxnTimeout": ("sessionless_timeout_ms", whole(1)),
     "snapCount": ("snap_count", whole(0)),
     "autopurge.snapRetainCount": ("snap_retain_count", whole(0)),
-    "autopurge.purgeInterval": ("purge_interval_h", hours),
     "forceSync": ("force_sync", yes_or_no),
     "fsync.warningthresholdms": ("fsync_warning_ms", whole(0)),
     "datadir.autocreate": ("data_dir_autocreate", true_or_false),
     "4lw.commands.whitelist": ("four_letter_words", words),
     "readonlymode.enabled": ("read_only_mode", true_or_false),
     "extendedTypesEnabled": ("extended_types", true_or_false),
-    "emulate353TTLNodes": ("emulate_353_ttl", true_or_false),
     "enforceQuota": ("enforce_quota", true_or_false),
     "reconfigEnabled": ("reconfig_enabled", true_or_false),
     "znode.container.checkIntervalMs": ("container_check_interval_ms", whole(1)),
@@ -209,6 +206,10 @@ KEPT: dict[str, tuple[str, Parser]] = {
 _ENSEMBLE = "only servers of an ensemble use"
 _JAVA = "settings of Java's networking, threads and caches, which do not exist here"
 _STORAGE = "settings of Apache's own files; the storage here is a different one"
+_PURGE = "old snapshots and logs are always purged"
+_EXTRA_SIZE = "no string can be longer than its frame, so jute.maxbuffer bounds it"
+_IMPORT = "data of Apache ZooKeeper cannot be imported in this version"
+_AUDIT = "the audit log is not available in this version"
 _TLS = "TLS is not available in this version"
 _SASL = "SASL is not available in this version"
 _ADMIN = "the HTTP AdminServer is not available in this version"
@@ -227,8 +228,7 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "serverCnxnFactory", "clientTcpKeepAlive", "watchManagerName", "bitHashCacheSize",
         "maxInProcessingDeadWatchers", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
         "forward_learner_requests_to_commit_processor_disabled", "enableEagerACLCheck",
-        "java.security.auth.login.config", "jmx", "jmx.log4j.disable", "audit.enable",
-        "audit.impl.class", "IPAuthenticationProvider.usexforwardedfor", "skipDNSCheck",
+        "java.security.auth.login.config", "jmx", "jmx.log4j.disable", "IPAuthenticationProvider.usexforwardedfor", "skipDNSCheck",
     ),
     _STORAGE: (
         "preAllocSize", "snapSizeLimitInKb", "txnLogSizeLimitInKb", "flushDelay",
@@ -236,6 +236,10 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "snapshot.trust.empty", "digest.enabled", "serializeLastProcessedZxid.enabled",
         "closeSessionTxn.enabled", "snapshot.trust",
     ),
+    _PURGE: ("autopurge.purgeInterval",),
+    _EXTRA_SIZE: ("jute.maxbuffer.extrasize",),
+    _IMPORT: ("emulate353TTLNodes",),
+    _AUDIT: ("audit.enable", "audit.impl.class"),
     _TLS: ("fips-mode", "client.certReload", "secureClientPortAddress"),
     _SASL: ("allowSaslFailedClients", "letAnySaslUserDoX", "superUser"),
 }  # fmt: skip
@@ -280,6 +284,9 @@ CHECKED: dict[str, Parser] = {
     "portUnification": true_or_false,
     "sslQuorumReloadCertFiles": true_or_false,
     "localSessionsUpgradingEnabled": true_or_false,
+    "jute.maxbuffer.extrasize": whole(-1),
+    "autopurge.purgeInterval": hours,
+    "emulate353TTLNodes": true_or_false,
 }
 
 _NOT_YET = "not available in this version"
@@ -346,6 +353,8 @@ def harmless(key: str, value: str) -> bool:
         return True
     if key.startswith("authProvider."):
         return True
+    if key == "autopurge.purgeInterval":
+        return hours(value) > 0
     if key == "metricsProvider.className":
         return value.endswith("DefaultMetricsProvider")
     return key == "admin.enableServer" and value.lower() == "false"

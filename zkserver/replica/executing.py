@@ -14,7 +14,7 @@ from zkserver.replica import sessions
 from zkserver.replica.connection import Caller, Phase
 from zkserver.replica.plain_multi import multi_of_sets
 from zkserver.replica.serving import answer_one
-from zkserver.replica.writes import IN_PLACE, Event, Execution, events_of
+from zkserver.replica.writes import IN_PLACE, Execution, events_of
 from zkserver.tree.node import STAT_BYTES, STAT_FOR_DATA
 from zkserver.wire.jute import INT, DecodeError, Reader
 from zkserver.wire.opcodes import INTERNAL, WRITES, Code, EventType, Op
@@ -82,7 +82,8 @@ def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> N
     """
     tree = core.tree
     nodes, acls, quotas, touched = tree.nodes, tree.acls, tree.quotas, tree.digest.touched
-    watched = core.watches.data.paths
+    watched, child_watched = core.watches.data.paths, core.watches.children.paths
+    fast = IN_PLACE.get
     unpack, integer, head = REQUEST_HEAD_PATH.unpack_from, INT.unpack_from, REPLY_HEAD.pack
     stat_of, set_reply = STAT_FOR_DATA.unpack_from, _SET_REPLY.pack
     alive = core.sessions
@@ -154,7 +155,27 @@ def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> N
                 pos = after
                 continue
             core.zxid = zxid
-            if op in _SESSION_OPS:
+            in_place = fast(op) if known else None
+            if in_place is not None:
+                try:
+                    path, done = in_place(tree, caller, frames, pos + 12, after, zxid, time_ms)
+                except (DecodeError, struct.error):
+                    path, done = b"", int(Code.MARSHALLING_ERROR)
+                if isinstance(done, int):
+                    append(head(16, xid, zxid, done))
+                else:
+                    if watched or child_watched:
+                        core.fire(events_of(op, path), zxid)
+                    append(head(16 + len(done), xid, zxid, 0) + done)
+            elif (
+                op == _MULTI
+                and known
+                and (sets := multi_of_sets(tree, frames, pos + 12, after, zxid, time_ms))
+            ):
+                if watched:
+                    core.fire([(EventType.NODE_DATA_CHANGED, path) for path in sets[0]], zxid)
+                append(head(16 + len(sets[1]), xid, zxid, 0) + sets[1])
+            elif op in _SESSION_OPS:
                 reader = Reader(frames, pos + _HEAD_BYTES, after)
                 sessions.apply(core, conn, caller, op, reader, xid)
                 known = caller.session_id in alive
@@ -177,27 +198,11 @@ def _run_one(
     time_ms: int,
 ) -> bytes:
     """Execute one write whose record is ``frames[pos:end]``, fire its events; its reply."""
-    tree, zxid = core.tree, core.zxid
-    events: list[Event] = []
-    in_place = IN_PLACE.get(op)
-    body: bytes | int
-    if in_place is not None:
-        try:
-            path, body = in_place(tree, caller, frames, pos, end, zxid, time_ms)
-        except (DecodeError, struct.error):
-            body = int(Code.MARSHALLING_ERROR)
-        else:
-            if not isinstance(body, int) and core.watches:
-                events = events_of(op, path)
-    elif op == _MULTI and (sets := multi_of_sets(tree, frames, pos, end, zxid, time_ms)):
-        paths, body = sets
-        events = [(EventType.NODE_DATA_CHANGED, path) for path in paths]
-    else:
-        execution = Execution(tree, caller, zxid, time_ms)
-        body = execution.run(op, Reader(frames, pos, end))
-        events = execution.events
+    zxid = core.zxid
+    execution = Execution(core.tree, caller, zxid, time_ms)
+    body = execution.run(op, Reader(frames, pos, end))
     if isinstance(body, int):
         return REPLY_HEAD.pack(REPLY_HEAD_LENGTH, xid, zxid, body)
-    if events and core.watches:
-        core.fire(events, zxid)
+    if execution.events and core.watches:
+        core.fire(execution.events, zxid)
     return REPLY_HEAD.pack(REPLY_HEAD_LENGTH + len(body), xid, zxid, 0) + body

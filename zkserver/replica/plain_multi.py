@@ -7,6 +7,7 @@ come to the same result.
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 from zkserver.tree.node import STAT_BYTES, STAT_FOR_DATA
@@ -16,8 +17,10 @@ from zkserver.wire.opcodes import Op
 from zkserver.wire.records import MULTI_END, MULTI_HEAD
 
 _SET_DATA: Final = int(Op.SET_DATA)
-_HEAD_BYTES: Final = MULTI_HEAD.size
-_head: Final = MULTI_HEAD.unpack_from
+#: MultiHeader, and the length of the path behind it.
+_OPERATION: Final = struct.Struct(">ibii")
+_OPERATION_BYTES: Final = _OPERATION.size
+_operation: Final = _OPERATION.unpack_from
 _int: Final = INT.unpack_from
 _stat_of: Final = STAT_FOR_DATA.unpack_from
 _pack_stat: Final = STAT_FOR_DATA.pack
@@ -41,15 +44,15 @@ def multi_of_sets(
     after: list[bytes] = []
     parts: list[bytes] = []
     while True:
-        if pos + _HEAD_BYTES > end:
+        start = pos + _OPERATION_BYTES
+        if start > end:
+            if frames[pos:end] == MULTI_END:
+                break
             return None
-        kind, done, _ = _head(frames, pos)
-        if done:
-            break
-        start = pos + _HEAD_BYTES + 4
-        if kind != _SET_DATA or start > end:
+        kind, done, _, length = _operation(frames, pos)
+        if kind != _SET_DATA or done:
             return None
-        at = start + _int(frames, start - 4)[0]
+        at = start + length
         if at < start + 2 or at + 4 > end:
             return None
         size = _int(frames, at)[0]
