@@ -228,7 +228,8 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "serverCnxnFactory", "clientTcpKeepAlive", "watchManagerName", "bitHashCacheSize",
         "maxInProcessingDeadWatchers", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
         "forward_learner_requests_to_commit_processor_disabled", "enableEagerACLCheck",
-        "java.security.auth.login.config", "jmx", "jmx.log4j.disable", "IPAuthenticationProvider.usexforwardedfor", "skipDNSCheck",
+        "java.security.auth.login.config", "jmx", "jmx.log4j.disable", "skipDNSCheck",
+        "IPAuthenticationProvider.usexforwardedfor",
     ),
     _STORAGE: (
         "preAllocSize", "snapSizeLimitInKb", "txnLogSizeLimitInKb", "flushDelay",

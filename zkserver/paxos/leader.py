@@ -38,6 +38,10 @@ class Leader:
         invariant(length <= self.proposed, "accepted before proposed", length=length)
         if length > self.accepted_by[server_id]:
             self.accepted_by[server_id] = length
+        if len(self.accepted_by) == 1:
+            # A quorum of one: its own disk is the majority.
+            self.decided = max(self.decided, length)
+            return self.decided
         lengths = sorted(self.accepted_by.values(), reverse=True)
         majority = lengths[len(lengths) // 2]
         self.decided = max(self.decided, majority)

@@ -23,8 +23,10 @@ from zkserver.replica.batch import Batch
 from zkserver.replica.core import ReplicaCore
 from zkserver.storage.wal import Wal
 
-#: Above this mean flush time the loop does not flush itself, microseconds.
-INLINE_FLUSH_US_MAX: Final = 250.0
+#: Above this mean flush time the loop does not flush itself, microseconds. It is that high
+#: because a large batch takes a fast disk some hundreds too, and a loop that has nothing
+#: but writes to do gains nothing by handing them over.
+INLINE_FLUSH_US_MAX: Final = 1000.0
 #: Above this share of reads among the requests the loop does not flush itself.
 _READS_SHARE_MAX: Final = 0.25
 #: Commits between two looks at which way is better.
