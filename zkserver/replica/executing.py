@@ -15,21 +15,29 @@ from zkserver.replica.connection import Caller, Phase
 from zkserver.replica.plain_multi import multi_of_sets
 from zkserver.replica.serving import answer_one
 from zkserver.replica.writes import IN_PLACE, Execution, events_of
+from zkserver.tree.acl import OPEN
 from zkserver.tree.node import STAT_BYTES, STAT_FOR_DATA
+from zkserver.tree.plain import create_plain, delete_plain
 from zkserver.wire.jute import INT, DecodeError, Reader
-from zkserver.wire.opcodes import INTERNAL, WRITES, Code, EventType, Op
+from zkserver.wire.opcodes import INTERNAL, WRITES, Code, CreateMode, EventType, Op
 from zkserver.wire.records import (
     REPLY_HEAD,
     REPLY_HEAD_LENGTH,
     REQUEST_HEAD,
     REQUEST_HEAD_PATH,
+    pack_acl,
 )
 
 if TYPE_CHECKING:
     from zkserver.replica.batch import Batch, Run
     from zkserver.replica.core import ReplicaCore
 
+_CREATE: Final = int(Op.CREATE)
+_DELETE: Final = int(Op.DELETE)
 _GET_DATA: Final = int(Op.GET_DATA)
+#: What stands behind the data of a create of a persistent znode with the open ACL.
+_PLAIN_TAIL: Final = pack_acl(OPEN) + INT.pack(CreateMode.PERSISTENT)
+_PLAIN_TAIL_BYTES: Final = len(_PLAIN_TAIL)
 _SET_DATA: Final = int(Op.SET_DATA)
 _MULTI: Final = int(Op.MULTI)
 _SESSION_OPS: Final = frozenset((int(Op.CREATE_SESSION), int(Op.CLOSE_SESSION)))
@@ -140,6 +148,33 @@ def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> N
                             zxid += 1
                             pos = after
                             continue
+            # A create with the open ACL and flags 0, and a delete: plain ones, if the tree says so.
+            elif op == _CREATE and length > 1 and known:
+                at = pos + 16 + length
+                tail = at + 4 + integer(frames, at)[0] if at + 4 <= after else 0
+                if tail >= at + 4 and tail + _PLAIN_TAIL_BYTES <= after:
+                    path = frames[pos + 16 : at]
+                    if frames.startswith(_PLAIN_TAIL, tail) and create_plain(
+                        tree, path, frames[at:tail], zxid, time_ms
+                    ):
+                        core.zxid = zxid
+                        if watched or child_watched:
+                            core.fire(events_of(op, path), zxid)
+                        append(head(20 + length, xid, zxid, 0) + frames[pos + 12 : at])
+                        zxid += 1
+                        pos = after
+                        continue
+            elif op == _DELETE and length > 1 and known:
+                at = pos + 16 + length
+                path = frames[pos + 16 : at]
+                if at + 4 <= after and delete_plain(tree, path, integer(frames, at)[0], zxid):
+                    core.zxid = zxid
+                    if watched or child_watched:
+                        core.fire(events_of(op, path), zxid)
+                    append(head(16, xid, zxid, 0))
+                    zxid += 1
+                    pos = after
+                    continue
             # A plain getData that stood behind a write.
             elif op == _GET_DATA and size == length + 13 and length >= 0 and not frames[after - 1]:
                 path = frames[pos + 16 : after - 1]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from zkserver.replica.connection import Caller
 from zkserver.tree.acl import OPEN, GivenAcl
 from zkserver.tree.paths import parent_of
-from zkserver.tree.plain import create_plain, delete_plain
 from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
 from zkserver.wire.opcodes import TTL_MODES, Code, CreateMode, EventType, Op
 from zkserver.wire.records import (
@@ -283,15 +282,10 @@ def _create_in_place(
     if frames.startswith(_OPEN_ACL, data_end) and flags_at + 4 <= end and path_end >= pos + 4:
         if size < -1:
             raise DecodeError("create with a negative length")
-        plain = frames[pos + 4 : path_end]
-        flags = _int(frames, flags_at)[0]
-        if not flags and size >= 0:
-            raw = frames[path_end:data_end]
-            if create_plain(tree, plain, raw, zxid, time_ms):
-                return plain, frames[pos:path_end]
-        path: bytes | None = plain
+        path: bytes | None = frames[pos + 4 : path_end]
         acl: GivenAcl = OPEN
         data = None if size < 0 else frames[path_end + 4 : data_end]
+        flags = _int(frames, flags_at)[0]
     else:
         request = read_create(Reader(frames, pos, end), with_ttl=False)
         path, data, acl, flags = request.path, request.data, request.acl, request.flags
@@ -319,8 +313,6 @@ def _delete_in_place(
     if path_end < pos + 4 or path_end + 4 > end:
         raise DecodeError("delete is shorter than it says")
     path, version = frames[pos + 4 : path_end], _int(frames, path_end)[0]
-    if delete_plain(tree, path, version, zxid):
-        return path, b""
     return path, tree.delete(path, version, caller.identities, zxid)
 
 
