@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -57,7 +58,7 @@ def four_letter_word(
     return b"".join(chunks).decode()
 
 
-class ZooKeeperProcess:
+class ZooKeeperProcess(ABC):
     """A ZooKeeper server process; a context manager that starts and ends it.
 
     ``settings`` are zoo.cfg keys; ``cpus`` pins the process; a given ``data_dir``
@@ -107,9 +108,9 @@ class ZooKeeperProcess:
         """Where the server's own output goes."""
         return self.data_dir / "server.log"
 
+    @abstractmethod
     def command(self, config: Path) -> list[str]:
         """The command line that serves ``config`` (a zoo.cfg)."""
-        raise NotImplementedError
 
     def start(self) -> Self:
         """Start the process and wait until it answers; raises ``RuntimeError`` with its log."""
