@@ -1,14 +1,11 @@
 """The kinds of error that are not values.
 
-A client's mistake is a value (an error code in a reply) and never an exception. What
-remains: a peer that breaks the protocol, and we ourselves being wrong.
+A client's mistake is a value (an error code in a reply) and never an exception, and a peer
+that breaks the protocol has its connection ended by ``ReplicaCore.end``. What remains: a
+server that cannot start, and we ourselves being wrong.
 """
 
 from __future__ import annotations
-
-
-class ProtocolError(Exception):
-    """The peer broke the protocol; its connection is closed, nobody else notices."""
 
 
 class InvariantBrokenError(RuntimeError):

@@ -29,7 +29,6 @@ _LIST2: Final = int(Op.GET_CHILDREN2)
 _LISTS: Final = frozenset((int(Op.GET_CHILDREN), _LIST2))
 _AUTH: Final = int(Op.AUTH)
 _CLOSE: Final = int(Op.CLOSE_SESSION)
-_LOGGED: Final = WRITES
 _PLAIN_WRITES: Final = WRITES - {_CLOSE}
 _HEAD_BYTES: Final = REQUEST_HEAD.size
 _FAST_BYTES: Final = REQUEST_HEAD_PATH.size
@@ -172,7 +171,7 @@ def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: i
         after = pos + 4 + size
         if after > end or size < 8 or size > frame_max:
             break
-        if op in _LOGGED and (ordinary or is_allowed(core, conn, op)):
+        if op in WRITES and (ordinary or is_allowed(core, conn, op)):
             if reads and not writes:
                 _add_run(core, conn, buf[start:pos], 0, reads, segments, now_ms)
                 start, reads = pos, 0

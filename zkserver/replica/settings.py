@@ -26,6 +26,5 @@ class ReplicaSettings:
     digest_algorithm: str = "sha1"
     #: Schemes of which a connection needs one before it may do anything; empty: none needed.
     enforced_schemes: frozenset[bytes] = frozenset()
-    container_per_minute_max: int = 10000
     container_never_used_ms: int = 0
     rules: TreeRules = field(default_factory=TreeRules)

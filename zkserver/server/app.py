@@ -51,7 +51,6 @@ def settings_of(config: Config) -> ReplicaSettings:
         digest_enabled=config.digest_auth_enabled,
         digest_algorithm=DIGEST_ALGORITHMS[config.digest_algorithm],
         enforced_schemes=frozenset(s.encode() for s in config.enforce_auth_schemes),
-        container_per_minute_max=config.container_max_per_minute,
         container_never_used_ms=config.container_never_used_ms,
         rules=TreeRules(
             extended_types=config.extended_types,

@@ -54,8 +54,6 @@ class Snapshotter:
         self._thread: threading.Thread | None = None
         self._thread_failure: BaseException | None = None
         self._writing: SnapshotMeta | None = None
-        self.began_ms = 0
-        self.last_took_ms = 0
 
     @property
     def is_due(self) -> bool:
@@ -80,7 +78,6 @@ class Snapshotter:
         meta = self._writing = self._meta()
         self.last_index = meta.index
         self._log_bytes_then = self.committer.wal.bytes_written
-        self.began_ms = time.monotonic_ns() // 1_000_000
         if not self.fork:
             state = State.of(self.core, copied=True)
             self._thread_failure = None
@@ -136,7 +133,6 @@ class Snapshotter:
 
     def _ended(self, failure: str) -> str | None:
         self._writing = None
-        self.last_took_ms = time.monotonic_ns() // 1_000_000 - self.began_ms
         if failure:
             return failure
         self.core.stats.snapshots += 1

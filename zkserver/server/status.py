@@ -23,7 +23,6 @@ from zkserver.wire.opcodes import OP_NAMES
 if TYPE_CHECKING:
     from zkserver.server.app import Server
 
-_WORDS = frozenset(word.encode() for word in fourletter.WORDS)
 _STMK_BYTES = 12
 #: ZooTrace's default: client requests, sessions and server packets are traced.
 _DEFAULT_TRACE_MASK = 306
@@ -42,12 +41,12 @@ class FourLetterWords:
 
         Empty when it begins with none; ``None`` when the word's argument is not here yet.
         """
-        word = data[:4]
-        if word not in _WORDS:
+        word = fourletter.WORD_OF_BYTES.get(data[:4])
+        if word is None:
             return b""
-        if word == b"stmk" and len(data) < _STMK_BYTES:
+        if word == "stmk" and len(data) < _STMK_BYTES:
             return None
-        given = fourletter.answer(word.decode(), self.view(), data[4:_STMK_BYTES])
+        given = fourletter.answer(word, self.view(), data[4:_STMK_BYTES])
         self._carry_out(given.effect)
         return given.text
 
