@@ -300,6 +300,9 @@ class Generator:
     def _add_watch(self, view: SessionView) -> Request:
         mode = self._mostly((0, 1), pool.ADD_WATCH_MODES_BAD)
         path = self.path()
+        if path is None and mode in (0, 1):
+            # 3.8.0 cannot close a connection that watches the null path; a probe holds that.
+            path = b""
         if path is not None and mode in (0, 1):
             # One mode per path and connection: in 3.8.0 the last one replaces the others.
             mode = view.persistent.get(path, mode)

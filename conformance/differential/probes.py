@@ -29,6 +29,8 @@ from zkserver.wire.opcodes import Op
 _XID: Final = 5
 _SUPER: Final = make.auth(b"digest", SUPER_IDENTITY, closes=False)
 _STRANGE: Final = "an answer without a reply header"
+#: Silence of this many seconds passes for "it stays open".
+_SILENCE_S: Final = 3.0
 _REFUSED: Final = ("err -6", "closed")
 
 
@@ -88,6 +90,13 @@ PROBES: Final = (
         ("err 0", "err 0", "open"),
         ("err 0", "err -121", "open"),
     ),
+    Probe(
+        "addWatch without a path, and the end of the session",
+        "3.8.0 takes the watch, fails on it when the connection ends, and leaves it open",
+        (make.with_number(Op.ADD_WATCH, None, 0), Request(Op.CLOSE_SESSION, b"")),
+        ("err 0", "err 0", "open"),
+        ("err 0", "err 0", "closed"),
+    ),
 )
 
 
@@ -106,7 +115,7 @@ def run_probes(sides: tuple[Side, Side], report: Report) -> None:
 
 def outcome(port: int, requests: tuple[Request, ...]) -> tuple[str, ...]:
     """The error codes of the answers, and whether the connection is open afterwards."""
-    with RawConnection(port) as connection:
+    with RawConnection(port, _SILENCE_S) as connection:
         greeted: Handshake | None = connection.handshake(pack_connect())
         if greeted is None or not greeted.accepted:
             return ("no session",)

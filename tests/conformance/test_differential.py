@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import socket
 import struct
@@ -34,6 +33,9 @@ from conformance.servers import APACHE_JAR
 from zkserver.wire.opcodes import Code, Op
 
 _FIXED_SEED = 20_240_229
+#: Each with another variant of settings. New seeds are for the long run, not for CI: what
+#: they find is as often a rare fault of 3.8.0 as one of ours, and has to be looked at.
+_SEEDS = (_FIXED_SEED, 1_026_054_893)
 _STAT = struct.Struct(">qqqqiiiqiiq")
 
 
@@ -356,13 +358,10 @@ def _apache_is_here() -> None:
 
 @pytest.mark.real
 @pytest.mark.usefixtures("_apache_is_here")
-@pytest.mark.parametrize("seed", [_FIXED_SEED, None], ids=["fixed seed", "random seed"])
-def test_ours_answers_as_apache_does(seed: int | None) -> None:
-    chosen = random.SystemRandom().getrandbits(32) if seed is None else seed
-    variant = chosen % len(VARIANTS)
-    print(f"seed {chosen}, variant {variant}")
+@pytest.mark.parametrize("seed", _SEEDS)
+def test_ours_answers_as_apache_does(seed: int) -> None:
     report = Report(("apache", "mesozoic"), limit=5)
-    run_segment(("apache", "mesozoic"), chosen, variant, 5000, report, lambda _: None)
+    run_segment(("apache", "mesozoic"), seed, seed % len(VARIANTS), 5000, report, lambda _: None)
     assert report.operations >= 5000
     assert report.notifications > 0
     assert not report.differences, "\n".join(report.differences)
