@@ -16,10 +16,13 @@ The comparison::
     python -m conformance.bench zk                   # everything, three rounds, all variants
     python -m conformance.bench zk --only 'set*' --variants default --json sets.json
 
-How it is fair: one server runs at a time, the servers take turns within each round and the
-order turns with the round; both keep their data on the same disk and fsync each commit; the
-server is pinned to core 0 and the load to core 1 (but not in the variant ``both``); figures
-are medians over the rounds.
+How it is fair: one server runs at a time (the others are stopped), they take turns within
+each case, and the order turns as well; all keep their data on the same disk and fsync each
+commit; the server is pinned to core 0 and the load to core 1 (but not in the variant
+``both``); figures are medians, and ratios the medians over pairs of runs that followed on
+one another. Before the first figure each server has been under every kind of load for 40 s
+in all, because a JVM needs that long on one core to compile what it runs (seen: create and
+delete go from 19,000 a second to 36,000 between second 10 and 25 of a load).
 
 The modules: :mod:`~conformance.bench.loadgen` compiles and runs the generator,
 :mod:`~conformance.bench.cases` is the table of cases and targets,

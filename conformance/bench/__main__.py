@@ -77,7 +77,9 @@ class Teller:
             self._console.print(f"  {sample.contestant}: {sample.case} {figure}", highlight=False)
 
 
-def _plan(quick: bool, seconds: float | None, only: tuple[str, ...]) -> measure.Plan:
+def _plan(
+    quick: bool, seconds: float | None, laps: int | None, only: tuple[str, ...]
+) -> measure.Plan:
     sizes = {
         "watchers": 1000,
         "idle_sessions": cases.FULL_IDLE_SESSIONS,
@@ -89,10 +91,11 @@ def _plan(quick: bool, seconds: float | None, only: tuple[str, ...]) -> measure.
         raise click.UsageError(f"no case matches {', '.join(only)}; the cases are: {keys}")
     return measure.Plan(
         cases=chosen,
-        seconds=seconds if seconds is not None else (0.6 if quick else 3.0),
-        case_warm_up_s=0.1 if quick else 0.5,
-        server_warm_up_s=4.0 if quick else 12.0,
+        seconds=seconds if seconds is not None else (0.6 if quick else 1.0),
+        case_warm_up_s=0.1 if quick else 0.3,
+        server_warm_up_s=4.0 if quick else 40.0,
         fanout_rounds=5 if quick else 9,
+        laps=laps if laps is not None else (1 if quick else 3),
         **sizes,
     )
 
@@ -100,7 +103,8 @@ def _plan(quick: bool, seconds: float | None, only: tuple[str, ...]) -> measure.
 @main.command()
 @click.option("--quick", is_flag=True, help="One round with short times and small sizes.")
 @click.option("--rounds", "count", type=click.IntRange(1), help="Rounds (3; with --quick 1).")
-@click.option("--seconds", type=click.FloatRange(0.1), help="Measured time of each load (3).")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Measured time of each load (1).")
+@click.option("--laps", type=click.IntRange(1), help="Turns in each case and round (3).")
 @click.option("--only", multiple=True, metavar="PATTERN", help="Cases by key or label: 'set*'.")
 @click.option("--variants", help=f"Of {','.join(rounds.VARIANTS)} (all; with --quick default).")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Where to write all.")
@@ -120,6 +124,7 @@ def zk(
     quick: bool,
     count: int | None,
     seconds: float | None,
+    laps: int | None,
     only: tuple[str, ...],
     variants: str | None,
     json_path: Path | None,
@@ -132,11 +137,11 @@ def zk(
         entrants = rounds.contestants(rounds.matching_variants(names), ours)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    plan = _plan(quick, seconds, only)
+    plan = _plan(quick, seconds, laps, only)
     number = count or (1 if quick else 3)
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     machine.raise_file_limit()
-    total = number * sum(len(rounds.plan_for(entrant, plan).cases) for entrant in entrants)
+    total = rounds.samples_expected(number, entrants, plan)
     try:
         loadgen.binary()
         about = machine.describe(data.parent)
@@ -145,7 +150,8 @@ def zk(
     except (ServerUnavailable, loadgen.CompilerMissingError, loadgen.LoadError) as error:
         raise click.ClickException(str(error)) from error
     lines = report.rows(plan.cases, results)
-    medians = "one round" if number == 1 else f"medians of {number} rounds"
+    turns = number * plan.laps
+    medians = "one run each" if turns == 1 else f"medians of {turns} alternating runs"
     console.print(report.table(lines, f"ZooKeeper: {medians} on {about['cpu']}"))
     console.print(report.summary(lines))
     disturbed = report.disturbance(results)
@@ -155,7 +161,13 @@ def zk(
             "off. Stop them and run this again."
         )
     about |= {"foreign_cores": disturbed}
-    about |= {"rounds": number, "seconds": plan.seconds, "variants": names, "quick": quick}
+    about |= {
+        "rounds": number,
+        "laps": plan.laps,
+        "seconds": plan.seconds,
+        "variants": names,
+        "quick": quick,
+    }
     if json_path is not None:
         report.write_json(json_path, lines, results, about)
         console.print(f"written to {json_path}")

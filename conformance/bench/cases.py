@@ -58,6 +58,11 @@ class Case:
     connections: int = 0
     depth: int = 1
 
+    @property
+    def is_load(self) -> bool:
+        """Whether it is measured under a load of its own, and so can be repeated."""
+        return self.stage is Stage.LOADED and self.mode not in ("rss", "start")
+
     def met(self, ratio: float) -> bool | None:
         """Whether ``ratio`` reaches the target; None without a target."""
         if self.target is None:

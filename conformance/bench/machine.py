@@ -102,6 +102,28 @@ def resident_mb(pid: int) -> float:
     return float(psutil.Process(pid).memory_info().rss) / 1e6
 
 
+def _family(pid: int) -> Iterator[psutil.Process]:
+    """The process and its children, those that still live."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(pid)
+        yield leader
+        yield from leader.children(recursive=True)
+
+
+def suspend(pid: int) -> None:
+    """Stop a process and its children until :func:`resume`; one that is gone is no error."""
+    for process in _family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+
+
+def resume(pid: int) -> None:
+    """Let a process and its children go on."""
+    for process in _family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
+
+
 class CpuUse:
     """Who used the processors since this was made: a server, the load, and everybody else."""
 

@@ -1,7 +1,9 @@
 """Takes one server through its cases, on fresh processes and directories for each stage.
 
 A stage yields a :class:`Sample` for each case as soon as it is known. A case that fails is a
-sample with an ``error``, and the cases after it are still measured.
+sample with an ``error``, and the cases after it are still measured. Under load the servers
+take turns within a case, so there :class:`LoadedServer` measures one case at a time and
+stands still (SIGSTOP) between them.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import psutil
+
 from conformance.bench import loadgen, machine
 from conformance.bench.cases import Case, Stage, Unit
-from conformance.bench.loadgen import Figures, LoadError
+from conformance.bench.loadgen import Figures
 from conformance.servers import ServerUnavailable, ZooKeeperProcess
 
 #: The load that warms a server up: reads, writes and new sessions, for equal times.
@@ -52,6 +56,8 @@ class Plan:
     watchers: int
     idle_sessions: int
     znodes: int
+    #: How often the servers take turns in a case under load, in each round.
+    laps: int = 1
 
     def of_stage(self, stage: Stage) -> tuple[Case, ...]:
         """The plan's cases of that stage, in order."""
@@ -94,28 +100,43 @@ class Measurement:
         self.version = ""
         server_core, load_core = machine.cores()
         self._server_cpus = {server_core} if contestant.pinned else None
-        self._load_cpus = {load_core} if contestant.pinned else None
+        self.load_cpus = {load_core} if contestant.pinned else None
 
     def samples(self) -> Iterator[Sample]:
-        """Measure everything; what the servers wrote is removed stage by stage."""
-        # The polling for the server's start happens in this process: off the server's core.
-        own_cpus = self._load_cpus or os.sched_getaffinity(0)
-        stages = {
-            Stage.LOADED: self._loaded,
-            Stage.IDLE: self._idle,
-            Stage.FILLED: self._filled,
-        }
-        with machine.affinity(own_cpus):
-            for stage, measured in stages.items():
-                if not self.plan.of_stage(stage):
-                    continue
-                data = self.data_root / f"{self.round}-{self.contestant.name}-{stage.value}"
-                try:
+        """Measure what is not under load; what the servers wrote is removed stage by stage."""
+        stages = {Stage.IDLE: self._idle, Stage.FILLED: self._filled}
+        for stage, measured in stages.items():
+            if self.plan.of_stage(stage):
+                with self._on_disk(stage) as data:
                     yield from self._staged(stage, measured(data))
-                finally:
-                    shutil.rmtree(data, ignore_errors=True)
-                    # What this server left in the page cache is not the next one's to write.
-                    os.sync()
+
+    @contextlib.contextmanager
+    def loaded(self) -> Iterator[LoadedServer]:
+        """A running, warm server for the cases under load, standing still.
+
+        Raises ``RuntimeError`` or ``OSError`` when it does not start or take the warm-up.
+        """
+        with self._on_disk(Stage.LOADED) as data, self._serving(data) as (server, start_ms):
+            time.sleep(_SETTLE_S)
+            first = {"start": start_ms, "rss": machine.resident_mb(server.pid)}
+            loaded = LoadedServer(self, server, first)
+            if any(case.mode not in first for case in self.plan.of_stage(Stage.LOADED)):
+                loaded.warm_up()
+            with loaded.standing_still():
+                yield loaded
+
+    @contextlib.contextmanager
+    def _on_disk(self, stage: Stage) -> Iterator[Path]:
+        """A directory for a stage, with this process kept off the server's core meanwhile."""
+        data = self.data_root / f"{self.round}-{self.contestant.name}-{stage.value}"
+        own_cpus = self.load_cpus or os.sched_getaffinity(0)
+        with machine.affinity(own_cpus):
+            try:
+                yield data
+            finally:
+                shutil.rmtree(data, ignore_errors=True)
+                # What this server left in the page cache is not the next one's to write.
+                os.sync()
 
     def _staged(self, stage: Stage, measured: Iterator[Sample]) -> Iterator[Sample]:
         """The stage's samples; if its server fails, errors for the cases that were left."""
@@ -128,12 +149,14 @@ class Measurement:
             raise
         except (RuntimeError, OSError) as error:
             for case in left.values():
-                yield self._failed(case, error)
+                yield self.failed(case, error)
 
-    def _sample(self, case: Case, value: float, figures: Figures | None = None) -> Sample:
+    def sample(self, case: Case, value: float, figures: Figures | None = None) -> Sample:
+        """A figure of this round."""
         return Sample(self.contestant.name, self.round, case.key, value, figures or {})
 
-    def _failed(self, case: Case, error: Exception) -> Sample:
+    def failed(self, case: Case, error: Exception) -> Sample:
+        """That a figure of this round is missing, and why."""
         return Sample(self.contestant.name, self.round, case.key, None, error=str(error))
 
     @contextlib.contextmanager
@@ -141,7 +164,7 @@ class Measurement:
         """A running server and the ms from its start to the first answer to a getData."""
         server = self.contestant.start(data, self._server_cpus)
         command = loadgen.command("first", server.port, seconds=_FIRST_ANSWER_LIMIT_S)
-        waiter = loadgen.pinned(command, self._load_cpus)
+        waiter = loadgen.pinned(command, self.load_cpus)
         try:
             began_ns = time.monotonic_ns()
             server.start()
@@ -154,54 +177,9 @@ class Measurement:
                 waiter.communicate()
             server.stop()
 
-    def _load(self, mode: str, port: int, **options: float) -> Figures:
-        return loadgen.run(mode, port, cpus=self._load_cpus, **options)
-
-    def _loaded(self, data: Path) -> Iterator[Sample]:
-        cases = self.plan.of_stage(Stage.LOADED)
-        self.tell("start")
-        with self._serving(data) as (server, start_ms):
-            time.sleep(_SETTLE_S)
-            fresh_mb = machine.resident_mb(server.pid)
-            first = {"start": start_ms, "rss": fresh_mb}
-            yield from (
-                self._sample(case, first[case.mode]) for case in cases if case.mode in first
-            )
-            under_load = [case for case in cases if case.mode not in first]
-            if under_load:
-                self._warm_up(server.port)
-            for case in under_load:
-                self.tell(case.label)
-                yield self._under_load(case, server)
-
-    def _warm_up(self, port: int) -> None:
-        seconds = self.plan.server_warm_up_s / len(_WARM_UP_MODES)
-        for mode in _WARM_UP_MODES:
-            self.tell(f"warm-up: {mode}")
-            self._load(mode, port, depth=16, seconds=seconds, warmup=0)
-
-    def _under_load(self, case: Case, server: ZooKeeperProcess) -> Sample:
-        plan = self.plan
-        options: dict[str, float] = {"seconds": plan.seconds, "warmup": plan.case_warm_up_s}
-        if case.mode == "fanout":
-            options = {
-                "connections": plan.watchers,
-                "rounds": plan.fanout_rounds,
-                "at-once": 200,
-            }
-        elif case.mode != "connect":
-            options |= {"connections": case.connections, "depth": case.depth, "seed": self.round}
-        use = machine.CpuUse(server.pid)
-        try:
-            figures = self._load(case.mode, server.port, **options)
-        except LoadError as error:
-            return self._failed(case, error)
-        figures |= use.figures()
-        if figures.get("answered"):
-            # Over set-up and warm-up as well: what a request costs, whoever else is busy.
-            figures["server_us_per_op"] = figures["server_cpu_s"] * 1e6 / figures["answered"]
-        value = figures["ops_per_s"] if case.unit is Unit.OPS else figures["last_us"] / 1e3
-        return self._sample(case, value, figures)
+    def load(self, mode: str, port: int, **options: float) -> Figures:
+        """One run of the load generator; raises :class:`LoadError`."""
+        return loadgen.run(mode, port, cpus=self.load_cpus, **options)
 
     def _idle(self, data: Path) -> Iterator[Sample]:
         (case,) = self.plan.of_stage(Stage.IDLE)
@@ -210,19 +188,19 @@ class Measurement:
             command = loadgen.command(
                 "idle", server.port, connections=self.plan.idle_sessions, at_once=200
             )
-            idler = loadgen.pinned(command, self._load_cpus)
+            idler = loadgen.pinned(command, self.load_cpus)
             assert idler.stdout is not None
             # Its first line says that all sessions are open (an empty one: that it failed).
             idler.stdout.readline()
             time.sleep(_IDLE_SETTLE_S)
             resident_mb = machine.resident_mb(server.pid)
-            yield self._sample(case, resident_mb, loadgen.finish(idler, 60))
+            yield self.sample(case, resident_mb, loadgen.finish(idler, 60))
 
     def _filled(self, data: Path) -> Iterator[Sample]:
         cases = {case.key: case for case in self.plan.of_stage(Stage.FILLED)}
         self.tell(f"create {self.plan.znodes:,} znodes")
         with self._serving(data) as (server, _):
-            figures = self._load("fill", server.port, znodes=self.plan.znodes, depth=16)
+            figures = self.load("fill", server.port, znodes=self.plan.znodes, depth=16)
             time.sleep(_SETTLE_S)
             found = {
                 "fill": (figures["ops_per_s"], figures),
@@ -235,4 +213,68 @@ class Measurement:
                 found["start-filled"] = (start_ms, {})
                 found["rss-restarted"] = (machine.resident_mb(server.pid), {})
         for key, case in cases.items():
-            yield self._sample(case, *found[key])
+            yield self.sample(case, *found[key])
+
+
+class LoadedServer:
+    """A server under one load after the other; it stands still while another one is measured."""
+
+    def __init__(
+        self, measurement: Measurement, server: ZooKeeperProcess, first: dict[str, float]
+    ) -> None:
+        self.measurement = measurement
+        self._server = server
+        #: Figures from before any load, by mode.
+        self._first = first
+
+    def warm_up(self) -> None:
+        """All kinds of load, for equal times."""
+        measurement = self.measurement
+        seconds = measurement.plan.server_warm_up_s / len(_WARM_UP_MODES)
+        for mode in _WARM_UP_MODES:
+            measurement.tell(f"warm-up: {mode}")
+            measurement.load(mode, self._server.port, depth=16, seconds=seconds, warmup=0)
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """The server and what it has forked stand still, so that they disturb nobody."""
+        machine.suspend(self._server.pid)
+        try:
+            yield
+        finally:
+            machine.resume(self._server.pid)
+
+    def measure(self, case: Case) -> Sample:
+        """The figure of ``case``."""
+        measurement = self.measurement
+        if case.mode in self._first:
+            return measurement.sample(case, self._first[case.mode])
+        measurement.tell(case.label)
+        machine.resume(self._server.pid)
+        try:
+            return self._under_load(case)
+        except (RuntimeError, OSError, psutil.Error) as error:
+            return measurement.failed(case, error)
+        finally:
+            machine.suspend(self._server.pid)
+
+    def _under_load(self, case: Case) -> Sample:
+        measurement, plan = self.measurement, self.measurement.plan
+        options: dict[str, float] = {"seconds": plan.seconds, "warmup": plan.case_warm_up_s}
+        if case.mode == "fanout":
+            options = {
+                "connections": plan.watchers,
+                "rounds": plan.fanout_rounds,
+                "at-once": 200,
+            }
+        elif case.mode != "connect":
+            seed = measurement.round
+            options |= {"connections": case.connections, "depth": case.depth, "seed": seed}
+        use = machine.CpuUse(self._server.pid)
+        figures = measurement.load(case.mode, self._server.port, **options)
+        figures |= use.figures()
+        if figures.get("answered"):
+            # Over set-up and warm-up as well: what a request costs, whoever else is busy.
+            figures["server_us_per_op"] = figures["server_cpu_s"] * 1e6 / figures["answered"]
+        value = figures["ops_per_s"] if case.unit is Unit.OPS else figures["last_us"] / 1e3
+        return measurement.sample(case, value, figures)

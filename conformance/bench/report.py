@@ -19,6 +19,10 @@ from conformance.bench.rounds import APACHE, APACHE_BOTH, OURS, OURS_BOTH, TUNED
 class Row:
     """One case's result: medians in the case's unit, ratios ours / Apache.
 
+    A ratio is the median over pairs of runs that followed on one another, since what the
+    machine gives to both in a minute cancels out in a pair. So it is near the ratio of the
+    medians, not equal to it.
+
     Latencies and processor time for each request (``cpu_us``) are in microseconds.
     What was not measured is None.
     """
@@ -46,13 +50,13 @@ def median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
-def ratio(ours: float | None, theirs: float | None) -> float | None:
-    """ours / theirs, or None if either is missing or there is nothing to divide by."""
-    return ours / theirs if ours is not None and theirs else None
+def ratio(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """The median of ours / theirs over pairs, or None if there is nothing to divide."""
+    return median([ours / theirs for ours, theirs in pairs if theirs])
 
 
 def row(case: Case, results: Results) -> Row:
-    """The row of ``case``: medians over the rounds first, then their ratio."""
+    """The row of ``case``."""
 
     def value(contestant: str) -> float | None:
         return median(results.values(contestant, case.key))
@@ -63,19 +67,21 @@ def row(case: Case, results: Results) -> Row:
             return None
         return median(results.figures(contestant, case.key, name))
 
-    ours, apache = value(OURS), value(APACHE)
-    found = ratio(ours, apache)
+    def ratio_of(ours: str, theirs: str) -> float | None:
+        return ratio(results.pairs(ours, theirs, case.key))
+
+    found = ratio_of(OURS, APACHE)
     return Row(
         case=case.key,
         label=case.label,
         unit=case.unit.value,
-        ours=ours,
-        apache=apache,
+        ours=value(OURS),
+        apache=value(APACHE),
         ratio=found,
         target=case.target,
         met=None if found is None else case.met(found),
-        ratio_tuned=ratio(ours, value(TUNED)),
-        ratio_both=ratio(value(OURS_BOTH), value(APACHE_BOTH)),
+        ratio_tuned=ratio_of(OURS, TUNED),
+        ratio_both=ratio_of(OURS_BOTH, APACHE_BOTH),
         ours_p50_us=load_figure(OURS, "p50_us"),
         ours_p99_us=load_figure(OURS, "p99_us"),
         apache_p50_us=load_figure(APACHE, "p50_us"),

@@ -1,4 +1,8 @@
-"""Alternates the servers: each round takes every contestant once, in turning order.
+"""Alternates the servers: under load within each case, otherwise stage by stage.
+
+A machine's speed changes from minute to minute, by a third where it is shared with others.
+So all contestants' servers are kept ready, all but one of them stopped, and each case is
+measured on all of them one right after the other; the order turns with each lap.
 
 Variants of Apache's server:
 
@@ -10,15 +14,17 @@ Variants of Apache's server:
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
+import functools
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.bench.cases import Stage, Unit
-from conformance.bench.measure import Contestant, Measurement, Plan, Sample
-from conformance.servers import SERVERS, ApacheServer, ZooKeeperProcess
+from conformance.bench.measure import Contestant, LoadedServer, Measurement, Plan, Sample
+from conformance.servers import SERVERS, ApacheServer, ServerUnavailable, ZooKeeperProcess
 
 VARIANTS = ("default", "tuned", "both")
 OURS, APACHE, TUNED = "ours", "apache", "apache-tuned"
@@ -34,11 +40,26 @@ class Results:
     versions: dict[str, str]
 
     def values(self, contestant: str, case: str) -> list[float]:
-        """The figures of one contestant in one case, one a round; failed ones are left out."""
+        """The figures of one contestant in one case, as taken; failed ones are left out."""
         return [
             sample.value
             for sample in self.samples
             if (sample.contestant, sample.case) == (contestant, case) and sample.value is not None
+        ]
+
+    def pairs(self, ours: str, theirs: str, case: str) -> list[tuple[float, float]]:
+        """The figures of two contestants that were taken one right after the other.
+
+        Where one of the two failed, both are left out.
+        """
+        taken: dict[str, list[float | None]] = {ours: [], theirs: []}
+        for sample in self.samples:
+            if sample.case == case and sample.contestant in taken:
+                taken[sample.contestant].append(sample.value)
+        return [
+            (mine, other)
+            for mine, other in zip(taken[ours], taken[theirs], strict=False)
+            if mine is not None and other is not None
         ]
 
     def figures(self, contestant: str, case: str, name: str) -> list[float]:
@@ -98,26 +119,63 @@ def run_rounds(
 ) -> Results:
     """All rounds. ``tell`` gets round, contestant and what begins; ``took`` each sample.
 
-    One server runs at a time. Every second round goes backwards, so that what changes slowly
-    on the machine does not always meet the same server first.
+    One server runs at a time. Every second round and lap goes backwards, so that what changes
+    slowly on the machine does not always meet the same server first.
     """
     results = Results([], {})
+
+    def keep(samples: Iterable[Sample]) -> None:
+        for sample in samples:
+            results.samples.append(sample)
+            took(sample)
+
     data_parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=data_parent) as data_root:
         for number in range(1, rounds + 1):
-            for entrant in entrants if number % 2 else tuple(reversed(entrants)):
-                part = plan_for(entrant, plan)
-
-                def tell_of(what: str, number: int = number, name: str = entrant.name) -> None:
-                    tell(number, name, what)
-
-                measurement = Measurement(entrant, part, number, Path(data_root), tell_of)
-                for sample in measurement.samples():
-                    results.samples.append(sample)
-                    took(sample)
+            measurements = [
+                Measurement(
+                    entrant,
+                    plan_for(entrant, plan),
+                    number,
+                    Path(data_root),
+                    functools.partial(tell, number, entrant.name),
+                )
+                for entrant in (entrants if number % 2 else tuple(reversed(entrants)))
+            ]
+            keep(_under_load(measurements, plan))
+            for measurement in measurements:
+                keep(measurement.samples())
                 if measurement.version:
-                    results.versions[entrant.name] = measurement.version
+                    results.versions[measurement.contestant.name] = measurement.version
     return results
+
+
+def _under_load(measurements: Sequence[Measurement], plan: Plan) -> Iterator[Sample]:
+    """The cases under load: all servers ready, each case on all of them in turn, lap by lap."""
+    with contextlib.ExitStack() as stack:
+        servers: list[LoadedServer] = []
+        for measurement in measurements:
+            cases = measurement.plan.of_stage(Stage.LOADED)
+            if not cases:
+                continue
+            try:
+                servers.append(stack.enter_context(measurement.loaded()))
+            except ServerUnavailable:
+                raise
+            except (RuntimeError, OSError) as error:
+                yield from (measurement.failed(case, error) for case in cases)
+        for case in plan.of_stage(Stage.LOADED):
+            # What a server shows only once, at its start, is not repeated.
+            for lap in range(plan.laps if case.is_load else 1):
+                for server in servers if lap % 2 == 0 else reversed(servers):
+                    if case in server.measurement.plan.cases:
+                        yield server.measure(case)
+
+
+def samples_expected(rounds: int, entrants: Sequence[Contestant], plan: Plan) -> int:
+    """How many samples :func:`run_rounds` takes, if nothing fails."""
+    cases = [case for entrant in entrants for case in plan_for(entrant, plan).cases]
+    return rounds * sum(plan.laps if case.is_load else 1 for case in cases)
 
 
 def matching_variants(names: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -222,11 +223,11 @@ def _results(figures: dict[str, list[float]]) -> Results:
     return Results(samples, {})
 
 
-def test_a_row_is_the_ratio_of_medians() -> None:
-    results = _results({OURS: [100, 900, 300], APACHE: [100, 150, 5000], TUNED: [200, 100]})
+def test_a_ratio_is_the_median_over_pairs_of_runs() -> None:
+    results = _results({OURS: [100, 900, 300], APACHE: [100, 450, 50], TUNED: [200, 100]})
     line = report.row(_case(Unit.OPS, 2.0), results)
-    assert (line.ours, line.apache, line.ratio, line.met) == (300, 150, 2.0, True)
-    assert line.ratio_tuned == 2.0
+    assert (line.ours, line.apache, line.ratio, line.met) == (300, 100, 2.0, True)
+    assert line.ratio_tuned == (0.5 + 9.0) / 2
     assert line.ratio_both is None
     assert (line.ours_p50_us, line.ours_p99_us) == (30, 300)
 
@@ -236,7 +237,17 @@ def test_failed_samples_are_left_out_and_missing_ones_give_no_verdict() -> None:
     results.samples.append(Sample(OURS, 3, "k", None, error="lost a connection"))
     line = report.row(_case(Unit.OPS, 2.0), results)
     assert (line.ours, line.apache, line.ratio, line.met) == (150, None, None, None)
-    assert report.ratio(1.0, 0.0) is None
+    assert report.ratio([(1.0, 0.0)]) is None
+
+
+def test_a_failed_run_takes_its_pair_along() -> None:
+    results = _results({OURS: [100, 200, 300]})
+    results.samples += [
+        Sample(APACHE, 1, "k", 50),
+        Sample(APACHE, 2, "k", None, error="lost a connection"),
+        Sample(APACHE, 3, "k", 30),
+    ]
+    assert results.pairs(OURS, APACHE, "k") == [(100, 50), (300, 30)]
 
 
 def test_the_table_shows_figures_verdicts_and_only_the_variants_that_ran() -> None:
@@ -303,6 +314,11 @@ def test_variants_bring_their_contestants_and_cases() -> None:
     assert {case.unit for case in parts[TUNED]} == {Unit.OPS}
     assert {case.stage for case in parts[rounds.APACHE_BOTH]} == {Stage.LOADED}
     assert [e.name for e in rounds.contestants(("default",))] == [OURS, APACHE]
+    pair = rounds.contestants(("default",))
+    at_start = sum(not case.is_load for case in FULL)
+    plan = replace(plan, laps=3)
+    expected = 2 * 2 * (3 * len(FULL) - 2 * at_start)
+    assert rounds.samples_expected(2, pair, plan) == expected
     with pytest.raises(ValueError, match="no variant 'fast'"):
         rounds.matching_variants("fast")
 

@@ -107,6 +107,8 @@ def test_plain_writes_leave_the_tree_that_general_ones_leave(
 def test_plain_ways_take_what_is_plain() -> None:
     tree = ZnodeTree()
     general(tree, ("create", b"/a", b"x"), 1)
+    # Only a parent that had a child before is known to be no ephemeral without looking.
+    general(tree, ("create", b"/a/first", b"x"), 1)
     assert create_plain(tree, b"/a/b", pack_buffer(b"x"), 2, 2)
     record = pack_multi([(b"/a", b"y", 0), (b"/a/b", b"z", -1)])
     assert multi_of_sets(tree, record, 0, len(record), 3, 3) is not None

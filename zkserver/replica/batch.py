@@ -34,12 +34,24 @@ Run = tuple[Connection | None, Caller, bytes, int, int, bytes]
 class Batch:
     """Runs that travel through the log together."""
 
-    __slots__ = ("ballot", "index", "opened_ms", "runs", "size", "time_ms", "writes", "zxid")
+    __slots__ = (
+        "ballot",
+        "index",
+        "opened_ms",
+        "requests",
+        "runs",
+        "size",
+        "time_ms",
+        "writes",
+        "zxid",
+    )
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
         #: Number of writes, and so of entries in the sequence.
         self.writes = 0
+        #: Number of writes and of the reads that ride along.
+        self.requests = 0
         #: Bytes of the log record, roughly.
         self.size = 0
         #: Monotonic time of its first write, milliseconds.
@@ -65,6 +77,7 @@ class Batch:
         """Append a run with writes in it; the fields are those of :data:`Run`."""
         self.runs.append((conn, caller, frames, writes, count, logged))
         self.writes += writes
+        self.requests += count
         self.size += len(frames) + RUN_OVERHEAD
 
     def add_one(self, conn: Connection | None, caller: Caller, frame: bytes) -> None:
@@ -74,6 +87,7 @@ class Batch:
     def hold(self, conn: Connection, caller: Caller, frames: bytes, count: int) -> None:
         """Append a run of reads that wait for the writes before them."""
         self.runs.append((conn, caller, frames, 0, count, b""))
+        self.requests += count
 
     def chunks(self) -> list[bytes]:
         """The payload of the log record, in pieces to join."""

@@ -33,15 +33,13 @@ def multi_of_sets(
 ) -> tuple[list[bytes], bytes] | None:
     """Execute the multi whose record is ``frames[pos:end]``, if it is a plain one.
 
-    Different existing znodes without ACLs, no quotas, fitting versions. Returns the paths
-    and the reply's body; ``None``, with nothing changed, when it is anything else.
+    Different existing znodes without ACLs, fitting versions; the tree has no quotas.
+    Returns the paths and the reply's body; ``None``, with nothing changed, when it is
+    anything else.
     """
-    if tree.quotas or tree.rules.enforce_quota:
-        return None
     nodes, acls = tree.nodes, tree.acls
+    changes: list[tuple[bytes, bytes, bytes]] = []
     paths: list[bytes] = []
-    before: list[bytes] = []
-    after: list[bytes] = []
     parts: list[bytes] = []
     while True:
         start = pos + _OPERATION_BYTES
@@ -50,10 +48,8 @@ def multi_of_sets(
                 break
             return None
         kind, done, _, length = _operation(frames, pos)
-        if kind != _SET_DATA or done:
-            return None
         at = start + length
-        if at < start + 2 or at + 4 > end:
+        if kind != _SET_DATA or done or length < 2 or at + 4 > end:
             return None
         size = _int(frames, at)[0]
         pos = at + 8 + size
@@ -69,12 +65,10 @@ def multi_of_sets(
             return None
         stat = _pack_stat(czxid, zxid, ctime, time_ms, version + 1, middle, size, tail)
         paths.append(path)
-        before.append(record)
-        after.append(frames[at : pos - 4] + stat)
-        parts.append(_RESULT_HEAD)
-        parts.append(stat)
+        changes.append((path, record, frames[at : pos - 4] + stat))
+        parts += (_RESULT_HEAD, stat)
     touched = tree.digest.touched
-    for path, old, new in zip(paths, before, after, strict=True):
+    for path, old, new in changes:
         if path not in touched:
             touched[path] = old
         nodes[path] = new

@@ -156,14 +156,22 @@ def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: i
     unpack, frame_max = REQUEST_HEAD.unpack_from, core.settings.frame_bytes_max
     ordinary = core.is_ordinary
     end = len(buf)
-    if end - pos >= _HEAD_BYTES and ordinary:
-        size, xid, op = unpack(buf, pos)
-        if pos + 4 + size == end and op in _PLAIN_WRITES and size <= frame_max:
-            _enqueue_one(core, conn, buf[pos:], now_ms)
+    start, writes = pos, 0
+    if ordinary:
+        # Mostly there are nothing but whole writes.
+        while end - pos >= _HEAD_BYTES:
+            size, xid, op = unpack(buf, pos)
+            after = pos + 4 + size
+            if op not in _PLAIN_WRITES or after > end or size < 8 or size > frame_max:
+                break
+            pos = after
+            writes += 1
+        if pos == end and writes:
+            _enqueue_writes(core, conn, buf[start:], writes, now_ms)
             conn.last_op, conn.last_xid = op, xid
             return end
-    start, write_start = pos, -1
-    writes = reads = op = xid = 0
+    write_start = start if writes else -1
+    reads = op = xid = 0
     segments: list[bytes] = []
     reads_max = HELD_READS_MAX - conn.queued
     while end - pos >= _HEAD_BYTES:
@@ -215,17 +223,19 @@ def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: i
     return pos
 
 
-def _enqueue_one(core: ReplicaCore, conn: Connection, frame: bytes, now_ms: int) -> None:
-    """Put a single write into the open batch: what a client that waits for replies sends."""
+def _enqueue_writes(
+    core: ReplicaCore, conn: Connection, frames: bytes, count: int, now_ms: int
+) -> None:
+    """Put ``count`` writes into the open batch; the plain case of :func:`_add_run`."""
     batch = core.batch
     if not batch.runs:
         batch.opened_ms = now_ms
-    batch.add(conn, conn.caller, frame, 1, 1, frame)
+    batch.add(conn, conn.caller, frames, count, count, frames)
     conn.pending = batch
-    conn.frames_received += 1
-    conn.queued += 1
-    core.stats.received += 1
-    core.outstanding += 1
+    conn.frames_received += count
+    conn.queued += count
+    core.stats.received += count
+    core.outstanding += count
     if core.outstanding > core.settings.outstanding_max or batch.size > BATCH_BYTES:
         core.pause(conn)
 
@@ -242,6 +252,10 @@ def _add_run(
     """Hand a run to its batch; ``segments`` are its writes without the reads between them."""
     count = writes + reads
     batch = core.batch
+    if writes == count:
+        if count:
+            _enqueue_writes(core, conn, frames, count, now_ms)
+        return
     if writes:
         if not batch.runs:
             batch.opened_ms = now_ms
@@ -250,7 +264,7 @@ def _add_run(
         conn.pending = batch
         conn.frames_received += writes
         core.stats.received += writes
-    elif conn.pending is not None and reads:
+    elif conn.pending is not None:
         conn.pending.hold(conn, conn.caller, frames, count)
     conn.queued += count
     core.outstanding += count

@@ -15,6 +15,8 @@ from zkserver.server.poller import READABLE, WRITABLE, Poller
 
 _DEFAULT_BACKLOG: Final = 1024
 _MAPPED_IPV4: Final = "::ffff:"
+# Looked up for every send.
+_CLOSING: Final = Phase.CLOSING
 _SEND_BYTES: Final = 256 * 1024
 #: What accept says when the process or the system has no descriptor left.
 OUT_OF_DESCRIPTORS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -69,7 +71,7 @@ class ClientSocket:
         The plain case of :meth:`send` and of what the loop looks at behind it.
         """
         conn = self.conn
-        if self.mask != READABLE or conn.paused or conn.more or conn.phase >= Phase.CLOSING:
+        if self.mask != READABLE or conn.paused or conn.more or conn.phase >= _CLOSING:
             return False
         out = conn.out
         if not out:

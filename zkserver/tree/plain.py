@@ -23,6 +23,8 @@ from zkserver.tree.tree import ZnodeTree
 
 _NO_OWNER: Final = bytes(8)
 _COUNT_MAX: Final = 0x7FFFFFFF
+#: A path whose second byte is one of these may lie below /zookeeper, or be no path at all.
+_UNUSUAL: Final = b"z/"
 _unpack_children: Final = STAT_FOR_CHILDREN.unpack_from
 _pack_children: Final = STAT_FOR_CHILDREN.pack
 _pack_stat: Final = STAT.pack
@@ -32,22 +34,20 @@ _version_of: Final = VERSION.unpack_from
 def create_plain(tree: ZnodeTree, path: bytes, raw: bytes, zxid: int, time_ms: int) -> bool:
     """Create a persistent znode with the open ACL, if that is all there is to it.
 
-    ``raw`` is its data with the jute length in front, not null. Not for use in a multi.
+    ``raw`` is its data with the jute length in front, not null. The tree has no quotas.
+    Not for use in a multi.
     """
     slash = path.rfind(b"/")
     parent = path[:slash]
+    # Whoever had a child before exists, and is not ephemeral.
+    names = tree.children.get(parent)
     nodes = tree.nodes
-    before = nodes.get(parent)
+    if names is None or slash < 1 or path in nodes or path[1] in _UNUSUAL or parent in tree.acls:
+        return False
     name = path[slash + 1 :]
-    # The root, by either of its names, is for the general way.
-    if before is None or slash < 1 or parent == b"/" or path in nodes:
+    if not (name.isalnum() or is_valid_name(name)):
         return False
-    if parent in tree.acls or tree.quotas:
-        return False
-    if not (name.isalnum() or is_valid_name(name)) or before[-24:-16] != _NO_OWNER:
-        return False
-    if tree.rules.enforce_quota or parent.startswith(b"/zookeeper"):
-        return False
+    before = nodes[parent]
     created = tree.created.get(parent, 0)
     tail = len(before) - CHILDREN_TAIL_BYTES
     cversion, middle, count, _ = _unpack_children(before, tail)
@@ -62,9 +62,6 @@ def create_plain(tree: ZnodeTree, path: bytes, raw: bytes, zxid: int, time_ms: i
     nodes[path] = raw + _pack_stat(zxid, zxid, time_ms, time_ms, 0, 0, 0, 0, size, 0, zxid)
     nodes[parent] = before[:tail] + _pack_children(cversion + 1, middle, count + 1, zxid)
     tree.created[parent] = created + 1
-    names = tree.children.get(parent)
-    if names is None:
-        names = tree.children[parent] = {}
     names[name] = None
     if parent in tree.listings:
         del tree.listings[parent]
@@ -75,21 +72,21 @@ def create_plain(tree: ZnodeTree, path: bytes, raw: bytes, zxid: int, time_ms: i
 def delete_plain(tree: ZnodeTree, path: bytes, version: int, zxid: int) -> bool:
     """Delete a persistent znode that never had children, if that is all there is to it.
 
-    Not for use in a multi.
+    The tree has no quotas. Not for use in a multi.
     """
     slash = path.rfind(b"/")
-    parent = path[:slash]
     nodes = tree.nodes
-    record, before = nodes.get(path), nodes.get(parent)
-    if record is None or before is None or slash < 1 or parent in tree.acls or tree.quotas:
+    record = nodes.get(path)
+    if record is None or slash < 1 or path[1] in _UNUSUAL or record[-24:-16] != _NO_OWNER:
         return False
-    if path in tree.created or path in tree.acls or path in tree.special:
-        return False
-    if record[-24:-16] != _NO_OWNER or parent.startswith(b"/zookeeper"):
+    parent = path[:slash]
+    acls = tree.acls
+    if parent in acls or path in acls or path in tree.created or path in tree.special:
         return False
     length = len(record)
-    if version not in (-1, _version_of(record, length - 36)[0]):
+    if version != -1 and version != _version_of(record, length - 36)[0]:
         return False
+    before = nodes[parent]
     tail = len(before) - CHILDREN_TAIL_BYTES
     cversion, middle, count, _ = _unpack_children(before, tail)
     if cversion == _COUNT_MAX:
@@ -103,9 +100,10 @@ def delete_plain(tree: ZnodeTree, path: bytes, version: int, zxid: int) -> bool:
     nodes[parent] = before[:tail] + _pack_children(cversion + 1, middle, count - 1, zxid)
     del tree.children[parent][path[slash + 1 :]]
     listings = tree.listings
-    if parent in listings:
-        del listings[parent]
-    if path in listings:
-        del listings[path]
+    if listings:
+        if parent in listings:
+            del listings[parent]
+        if path in listings:
+            del listings[path]
     tree.data_bytes -= len(path) + max(0, length - STAT_BYTES - 4)
     return True
