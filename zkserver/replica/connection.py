@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,20 @@ class Caller:
         packed = pack_ids(identities)
         #: What stands before this caller's requests in a log record.
         self.prefix = LONG.pack(session_id) + INT.pack(len(packed)) + packed
+
+    def with_session(self, session_id: int) -> Caller:
+        """The same identities under a session that was just opened."""
+        caller = Caller.__new__(Caller)
+        caller.session_id = session_id
+        caller.identities = self.identities
+        caller.prefix = LONG.pack(session_id) + self.prefix[8:]
+        return caller
+
+
+@functools.lru_cache(maxsize=1024)
+def _newcomer(address: str) -> Caller:
+    """Who calls from ``address`` before there is a session."""
+    return Caller(0, ((b"ip", address.encode()),))
 
 
 class Connection:
@@ -91,7 +106,7 @@ class Connection:
         self.need = 0
         self.out: list[bytes] = []
         self.session_id = 0
-        self.caller = Caller(0, ((b"ip", address.encode()),))
+        self.caller = _newcomer(address)
         self.live: Liveness | None = None
         self.timeout_ms = 0
         self.has_read_only = True

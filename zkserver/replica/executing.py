@@ -218,8 +218,7 @@ def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> N
                         core.fire(events_of(op, path), zxid)
                     append(head(16 + len(done), xid, zxid, 0) + done)
             elif op in _SESSION_OPS:
-                reader = Reader(frames, pos + _HEAD_BYTES, after)
-                sessions.apply(core, conn, caller, op, reader, xid)
+                sessions.apply(core, conn, caller, op, frames[pos + _HEAD_BYTES : after], xid)
                 known = caller.session_id in alive
             elif not known:
                 append(head(16, xid, zxid, Code.SESSION_EXPIRED))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.tree.sessions import Session
-from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
+from zkserver.wire.jute import INT, DecodeError, pack_buffer
 from zkserver.wire.opcodes import Op
 from zkserver.wire.records import (
     PASSWORD_BYTES,
@@ -24,6 +24,7 @@ from zkserver.wire.records import (
 if TYPE_CHECKING:
     from zkserver.replica.core import ReplicaCore
 
+_CREATE_SESSION: Final = int(Op.CREATE_SESSION)
 _LONG_MIN: Final = -(1 << 63)
 _ID_MASK: Final = (1 << 64) - 1
 _REFUSED_PASSWORD: Final = bytes(PASSWORD_BYTES)
@@ -91,7 +92,7 @@ def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_m
     session_id = core.next_session_id
     core.next_session_id = session_id + 1 if session_id != _LONG_MIN - 1 else _LONG_MIN + 1
     conn.session_id = session_id
-    conn.caller = Caller(session_id, conn.caller.identities)
+    conn.caller = conn.caller.with_session(session_id)
     conn.phase = Phase.CONNECTING
     body = INT.pack(conn.timeout_ms) + pack_buffer(core.random_bytes(PASSWORD_BYTES))
     batch = core.batch
@@ -122,7 +123,7 @@ def _reattach(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_
         core.end(conn, "refused: the session is gone or the password is wrong")
         return
     conn.session_id = session.session_id
-    conn.caller = Caller(session.session_id, conn.caller.identities)
+    conn.caller = conn.caller.with_session(session.session_id)
     _open(core, conn, session, now_ms)
     pending = core.left_behind.get(session.session_id) if before is None else before.pending
     if pending is not None:
@@ -149,13 +150,14 @@ def _open(core: ReplicaCore, conn: Connection, session: Session, now_ms: int) ->
 
 
 def apply(
-    core: ReplicaCore, conn: Connection | None, caller: Caller, op: int, reader: Reader, xid: int
+    core: ReplicaCore, conn: Connection | None, caller: Caller, op: int, record: bytes, xid: int
 ) -> None:
-    """Execute a logged createSession or closeSession."""
+    """Execute a logged createSession or closeSession; ``record`` is the former's."""
     session_id = caller.session_id
-    if op == Op.CREATE_SESSION:
-        timeout_ms = reader.int32()
-        session = Session(session_id, timeout_ms, reader.buffer() or b"")
+    if op == _CREATE_SESSION:
+        # Timeout and password, as this server wrote them itself.
+        timeout_ms: int = INT.unpack_from(record)[0]
+        session = Session(session_id, timeout_ms, record[8:])
         core.sessions[session_id] = session
         if conn is None:
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
 from typing import Final
@@ -40,6 +39,8 @@ def listen(config: Config) -> socket.socket:
         where = f"{host or '*'}:{port}"
         raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
     listener.setblocking(False)
+    # Accepted sockets inherit it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
@@ -130,6 +131,8 @@ class ClientSocket:
 
     def close(self) -> None:
         """Close the socket."""
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        try:
             self.poller.unregister(self.fd)
+        except (OSError, ValueError, KeyError):
+            pass
         self.sock.close()

@@ -175,7 +175,6 @@ class Loop:
                 sock.close()
                 continue
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.per_address[address] = count + 1
             conn = Connection(address, port, now)
             client = ClientSocket(sock, conn, self.poller)

@@ -24,6 +24,8 @@ from zkserver.storage import Disk, SnapshotMeta, read_meta, retain, write_snapsh
 _LOG_SHARE: Final = 0.5
 #: Entries in the log, as a share of snapCount, that make a snapshot at a clean stop worth it.
 _STOP_SHARE: Final = 0.1
+#: Of the forked writer: about a tenth of a core that the server would use up alone.
+_NICENESS: Final = 10
 
 
 class Snapshotter:
@@ -94,6 +96,8 @@ class Snapshotter:
         # The child. Its copies of the sockets and of the lock must not outlive the server.
         code = 1
         try:
+            # Where the server is busy it has the core; what it leaves idle is enough for this.
+            os.nice(_NICENESS)
             os.closerange(3, 1 << 20)
             blocks = _while_parent_lives(dump(State.of(self.core, copied=False)), parent)
             write_snapshot(self.disk, self.directory, meta, blocks)

@@ -25,6 +25,8 @@ REPLY_HEAD_LENGTH: Final = 16
 MULTI_HEAD: Final = struct.Struct(">ibi")
 MULTI_END: Final = MULTI_HEAD.pack(-1, 1, -1)
 
+#: Protocol version, last zxid seen, timeout, session id, length of the password.
+_CONNECT_REQUEST: Final = struct.Struct(">iqiqi")
 _CONNECT_RESPONSE: Final = struct.Struct(">iiqi16s")
 _EVENT: Final = struct.Struct(">iiqiiii")
 PASSWORD_BYTES: Final = 16
@@ -74,13 +76,15 @@ class CreateRequest:
 
 def read_connect_request(frame: bytes) -> ConnectRequest:
     """Decode the body of the first frame; raises :class:`DecodeError`."""
-    reader = Reader(frame)
-    reader.int32()
-    zxid, timeout, session = reader.int64(), reader.int32(), reader.int64()
-    password = reader.buffer() or b""
-    has_read_only = reader.left > 0
-    read_only = reader.boolean() if has_read_only else False
-    return ConnectRequest(zxid, timeout, session, password, read_only, has_read_only)
+    if len(frame) < _CONNECT_REQUEST.size:
+        raise DecodeError(f"{len(frame)} bytes are too short for a ConnectRequest")
+    _, zxid, timeout, session, size = _CONNECT_REQUEST.unpack_from(frame)
+    end = _CONNECT_REQUEST.size + max(size, 0)
+    if size < -1 or end > len(frame):
+        raise DecodeError(f"a password of {size} bytes in a ConnectRequest of {len(frame)}")
+    password = frame[_CONNECT_REQUEST.size : end]
+    last = frame[end : end + 1]
+    return ConnectRequest(zxid, timeout, session, password, last > b"\0", last != b"")
 
 
 def pack_connect_response(
