@@ -10,7 +10,6 @@ kept apart, so removing one leaves the others (Apache 3.10; before, the last one
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from enum import IntFlag
 from typing import Final, Generic, TypeVar
 
 from zkserver.wire.opcodes import EventType, WatcherType
@@ -18,12 +17,15 @@ from zkserver.wire.opcodes import EventType, WatcherType
 W = TypeVar("W", bound=Hashable)
 
 
-class Mode(IntFlag):
-    """How long a watch lasts and how far it reaches."""
+class Mode:
+    """How long a watch lasts and how far it reaches; bits of an int.
 
-    STANDARD = 1
-    PERSISTENT = 2
-    RECURSIVE = 4
+    No enum: its arithmetic costs a microsecond, and a thousand watchers may wait.
+    """
+
+    STANDARD: Final = 1
+    PERSISTENT: Final = 2
+    RECURSIVE: Final = 4
 
 
 _ALL: Final = Mode.STANDARD | Mode.PERSISTENT | Mode.RECURSIVE
@@ -87,10 +89,22 @@ class WatchTable(Generic[W]):
         told: dict[W, None] = {}
         at = self.paths.get(path)
         if at is not None:
-            for watcher, modes in tuple(at.items()):
+            kept: dict[W, int] = {}
+            watchers = self.watchers
+            for watcher, modes in at.items():
                 told[watcher] = None
-                if modes & Mode.STANDARD:
-                    self.remove(path, watcher, Mode.STANDARD)
+                left = modes & ~Mode.STANDARD
+                if left:
+                    kept[watcher] = left
+                else:
+                    own = watchers[watcher]
+                    del own[path]
+                    if not own:
+                        del watchers[watcher]
+            if kept:
+                self.paths[path] = kept
+            else:
+                del self.paths[path]
         if self.recursive:
             for ancestor in _ancestors(path):
                 for watcher, modes in self.paths.get(ancestor, {}).items():
@@ -170,9 +184,9 @@ def _ancestors(path: bytes) -> Iterator[bytes]:
 def _masks(kind: WatcherType) -> tuple[int, int]:
     """Which modes of the data table and of the child table ``kind`` means."""
     return {
-        WatcherType.CHILDREN: (0, int(Mode.STANDARD)),
-        WatcherType.DATA: (int(Mode.STANDARD), 0),
-        WatcherType.ANY: (int(_ALL), int(_ALL)),
-        WatcherType.PERSISTENT: (int(Mode.PERSISTENT), int(Mode.PERSISTENT)),
-        WatcherType.PERSISTENT_RECURSIVE: (int(Mode.RECURSIVE), 0),
+        WatcherType.CHILDREN: (0, Mode.STANDARD),
+        WatcherType.DATA: (Mode.STANDARD, 0),
+        WatcherType.ANY: (_ALL, _ALL),
+        WatcherType.PERSISTENT: (Mode.PERSISTENT, Mode.PERSISTENT),
+        WatcherType.PERSISTENT_RECURSIVE: (Mode.RECURSIVE, 0),
     }[kind]
