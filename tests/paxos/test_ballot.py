@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from zkserver.paxos.ballot import COUNTER_MAX, Ballot, counter_is_full, first_zxid
 
-ballots = st.builds(Ballot, st.integers(0, (1 << 31) - 1), st.integers(0, 255))
+ballots = st.builds(
+    Ballot, st.integers(0, (1 << 15) - 1), st.integers(0, (1 << 32) - 2), st.integers(0, 255)
+)
 
 
 @given(ballots, ballots)
@@ -31,16 +33,16 @@ def test_next_ballot_is_above_whoever_owned_the_one_before(ballot: Ballot, serve
 
 
 def test_number_decides_before_the_server_id() -> None:
-    assert Ballot(2, 0) > Ballot(1, 255)
-    assert Ballot(2, 3) > Ballot(2, 2)
+    assert Ballot(0, 2, 0) > Ballot(0, 1, 255)
+    assert Ballot(0, 2, 3) > Ballot(0, 2, 2)
 
 
 def test_epoch_is_the_high_half_of_a_zxid() -> None:
-    assert first_zxid(Ballot(5, 9)) == 5 << 32
+    assert first_zxid(Ballot(0, 5, 9)) == 5 << 32
 
 
 def test_counter_is_full_only_when_it_would_run_over() -> None:
-    start = first_zxid(Ballot(3, 1))
+    start = first_zxid(Ballot(0, 3, 1))
     assert not counter_is_full(start, COUNTER_MAX)
     assert counter_is_full(start, COUNTER_MAX + 1)
     assert not counter_is_full(start + COUNTER_MAX - 1, 1)

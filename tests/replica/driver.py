@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from conformance import rawclient as raw
-from zkserver.paxos.ballot import Ballot
-from zkserver.replica.batch import Batch
+from zkserver.paxos.durable import Persist, WriteRecord
+from zkserver.paxos.node import alone
 from zkserver.replica.connection import Connection, Phase
 from zkserver.replica.core import ReplicaCore
 from zkserver.replica.settings import ReplicaSettings
@@ -142,7 +142,7 @@ class Driver:
         self.now_ms = 1_000_000
         self.wall_ms = 1_700_000_000_000
         self.log: list[Logged] = []
-        self.flushing: deque[Batch] = deque()
+        self.flushing: deque[Persist] = deque()
         self.ports = itertools.count(40_000)
 
     def new_core(self) -> ReplicaCore:
@@ -189,15 +189,18 @@ class Driver:
             timeout_ms=timeout_ms,
         )
 
-    def take(self) -> Batch | None:
+    def take(self) -> Persist | None:
         """Hand the open batch to the disk, which has not written it yet."""
         self.wall_ms += 1
-        batch = self.core.take_batch(self.wall_ms)
-        if batch is not None:
-            payload = b"".join(batch.chunks())
-            self.log.append(Logged(payload, batch.zxid, batch.time_ms, batch.writes))
-            self.flushing.append(batch)
-        return batch
+        self.core.collect(self.wall_ms, self.now_ms)
+        persist = self.core.node.take_persist()
+        if persist is not None:
+            for write in persist.writes:
+                assert isinstance(write, WriteRecord)
+                record = write.record
+                self.log.append(Logged(record.payload, record.zxid, record.time_ms, record.entries))
+            self.flushing.append(persist)
+        return persist
 
     def persist(self) -> None:
         """The disk is done with the oldest batch that it has."""
@@ -215,7 +218,7 @@ class Driver:
         for entry in self.log if log is None else log:
             core.replay(entry.payload, entry.zxid, entry.time_ms, count=entry.count)
         count = sum(entry.count for entry in (self.log if log is None else log))
-        core.recovered(Ballot(0, 0), count, self.now_ms)
+        core.recovered(alone(self.settings.server_id, count, core.zxid), self.now_ms)
         return core
 
     def varied(self, **changes: object) -> Driver:

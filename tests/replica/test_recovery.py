@@ -19,7 +19,7 @@ from tests.replica.driver import (
     set_body,
 )
 from zkserver.errors import StartError
-from zkserver.paxos.ballot import Ballot
+from zkserver.paxos.node import alone
 from zkserver.replica.core import ReplicaCore
 from zkserver.replica.state import State, dump, load
 
@@ -89,7 +89,7 @@ def loaded_from(core: ReplicaCore, driver: Driver) -> ReplicaCore:
     fresh = driver.new_core()
     load(fresh, list(dump(State.of(core, copied=False))))
     fresh.zxid = core.zxid
-    fresh.recovered(Ballot(0, 0), core.leader.decided, driver.now_ms)
+    fresh.recovered(alone(driver.settings.server_id, core.executed, core.zxid), driver.now_ms)
     fresh.tree.check_invariants()
     return fresh
 
@@ -239,7 +239,7 @@ def test_snapshot_taken_inside_a_batch_and_the_rest_of_the_log_give_the_same(
 
 def test_epoch_grows_when_the_counter_is_full(driver: Driver) -> None:
     client = driver.connect()
-    driver.core.proposed_zxid = driver.core.zxid = 0xFFFFFFFE
+    driver.core.node.log.start_zxid = driver.core.zxid = 0xFFFFFFFE
     assert client.call(Op.CREATE, create_body(b"/last")).zxid == 0xFFFFFFFF
     assert client.call(Op.CREATE, create_body(b"/first")).zxid == (1 << 32) + 1
-    assert driver.core.leader.ballot.number == 1
+    assert driver.core.node.promised.number == 1

@@ -1,48 +1,251 @@
-"""The leader's part: hand out positions, count who accepted how far, tell what is decided.
+"""The leader: adopt what may be decided already, then extend the sequence.
 
-Invariant: ``decided <= accepted by a majority <= proposed``, and all three only grow.
+Phase 1 (preparing): of a majority's promises the sequence accepted in the highest ballot,
+and of those the longest, becomes the leader's. Whatever was decided before is in it, since
+a majority had accepted that, and two majorities share a server.
+
+Phase 2 (accepting): every follower is brought to the leader's sequence once (AcceptSync)
+and then gets the records in order (Accept), without waiting for answers, as far as a window
+allows. A length that a majority of the voters has on disk is decided. The leader's own disk
+is one of them and works while the messages travel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from zkserver.errors import invariant
-from zkserver.paxos.ballot import Ballot
+from zkserver.paxos.ballot import NO_BALLOT, Ballot
+from zkserver.paxos.log import Record
+from zkserver.paxos.messages import (
+    Accept,
+    Accepted,
+    AcceptSync,
+    Prepare,
+    Promise,
+    Refusal,
+)
+
+if TYPE_CHECKING:
+    from zkserver.paxos.node import PaxosNode
+
+#: Payload bytes under way to one follower before the leader waits for an answer.
+WINDOW_BYTES: Final = 16 * 1024 * 1024
+#: Payload bytes in one AcceptSync or Accept; more go into further ones.
+MESSAGE_BYTES: Final = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Follower:
+    """What the leader knows of a server that has promised its ballot."""
+
+    accepted: Ballot
+    decided: int
+    #: How much of the leader's sequence is on its disk.
+    length: int
+    #: How much was sent to it; ``None`` until it is synced.
+    sent: int | None = None
+    #: How much it was told to be decided.
+    told: int = 0
+    #: (end, bytes) of what is under way.
+    under_way: list[tuple[int, int]] = field(default_factory=list)
+    bytes_under_way: int = 0
 
 
 class Leader:
-    """The leader of ``ballot`` among ``voters``, whose sequence is ``length`` entries long."""
+    """The state of a server that leads ``ballot``, from its election to its end."""
 
-    def __init__(self, ballot: Ballot, voters: Iterable[int], length: int) -> None:
+    def __init__(self, node: PaxosNode, ballot: Ballot) -> None:
+        self.node = node
         self.ballot = ballot
-        #: Voter -> how many entries of the sequence are on its disk.
-        self.accepted_by: dict[int, int] = dict.fromkeys(voters, 0)
-        #: How many entries have a position.
-        self.proposed = length
-        #: How many entries a majority has on disk.
-        self.decided = length
-        invariant(bool(self.accepted_by), "a ballot without voters", ballot=ballot)
+        #: Phase 2 has begun.
+        self.is_accepting = False
+        self.promises: dict[int, Promise] = {}
+        self.followers: dict[int, Follower] = {}
+        #: The sequence that was adopted: its ballot and length.
+        self._adopted = NO_BALLOT
+        self._adopted_length = 0
+        #: A record that may end the configuration has been proposed: nothing goes behind it.
+        self.is_stopping = False
 
-    def propose(self, count: int) -> int:
-        """Give ``count`` entries the next positions; returns the first of them."""
-        first = self.proposed
-        self.proposed += count
-        return first
+    def begin(self) -> None:
+        """Phase 1: ask everybody, ourselves included."""
+        node = self.node
+        node.promise(self.ballot)
+        prepare = self._prepare()
+        for peer_id in node.peers():
+            node.hold(peer_id, prepare)
+        # Our own promise counts when it is on disk.
+        node.hold(node.server_id, self._own_promise())
 
-    def accepted(self, server_id: int, length: int) -> int:
-        """``server_id`` has the first ``length`` entries on disk; returns what is decided.
+    def _prepare(self) -> Prepare:
+        node = self.node
+        return Prepare(self.ballot, node.accepted, node.decided, node.log.end)
 
-        Repeated and late news are harmless: a server's disk never shrinks in a ballot.
-        """
-        invariant(length <= self.proposed, "accepted before proposed", length=length)
-        if length > self.accepted_by[server_id]:
-            self.accepted_by[server_id] = length
-        if len(self.accepted_by) == 1:
-            # A quorum of one: its own disk is the majority.
-            self.decided = max(self.decided, length)
-            return self.decided
-        lengths = sorted(self.accepted_by.values(), reverse=True)
-        majority = lengths[len(lengths) // 2]
-        self.decided = max(self.decided, majority)
-        return self.decided
+    def _own_promise(self) -> Promise:
+        node = self.node
+        return Promise(self.ballot, node.accepted, node.decided, node.log.end, ())
+
+    # Messages.
+
+    def asked_to_prepare(self, peer_id: int) -> None:
+        """A server has (re)connected; what was under way to it is lost."""
+        self.followers.pop(peer_id, None)
+        self.node.hold(peer_id, self._prepare())
+
+    def promised(self, peer_id: int, promise: Promise) -> None:
+        """A server will listen to no lower ballot."""
+        if self.is_accepting:
+            if peer_id != self.node.server_id:
+                self._sync(peer_id, promise)
+            return
+        self.promises[peer_id] = promise
+        if self.node.configuration.is_majority(sum(p in self.promises for p in self._voters)):
+            self._adopt()
+
+    def _adopt(self) -> None:
+        """A majority has promised: take over the sequence that may be decided."""
+        node, log = self.node, self.node.log
+        best = max(
+            (self.promises[voter] for voter in self._voters if voter in self.promises),
+            key=lambda promise: (promise.accepted, promise.length),
+        )
+        if (best.accepted, best.length) > (node.accepted, log.end):
+            start = best.records[0].first if best.records else best.length
+            if best.is_cut or start > log.end:
+                # We lack what others have given up. Somebody else has to lead.
+                node.resign()
+                return
+            invariant(start >= node.decided, "a decided entry would be replaced", start=start)
+            log.truncate(start)
+            for record in best.records:
+                log.append(record)
+                node.write_record(self.ballot, record)
+        self._adopted, self._adopted_length = best.accepted, log.end
+        node.write_end(self.ballot)
+        self.is_accepting = True
+        self.is_stopping = any(record.stops for record in log.since(node.decided))
+        promises, self.promises = self.promises, {}
+        for peer_id, promise in promises.items():
+            if peer_id != node.server_id:
+                self._sync(peer_id, promise)
+
+    @property
+    def _voters(self) -> tuple[int, ...]:
+        return self.node.configuration.voters
+
+    def _sync(self, peer_id: int, promise: Promise) -> None:
+        """Bring a follower to our sequence."""
+        node = self.node
+        if promise.accepted == self.ballot:
+            start = promise.length
+        elif promise.accepted == self._adopted:
+            start = min(promise.length, self._adopted_length)
+        else:
+            start = promise.decided
+        if start < node.log.start:
+            node.wants_snapshot[peer_id] = None
+            return
+        follower = Follower(promise.accepted, promise.decided, 0, start, node.decided)
+        self.followers[peer_id] = follower
+        records = self._next_records(follower)
+        node.send(peer_id, AcceptSync(self.ballot, start, records, node.decided))
+
+    def _next_records(self, follower: Follower) -> tuple[Record, ...]:
+        """The next records for a follower, as far as the window and a message go."""
+        invariant(follower.sent is not None, "records for a follower that is not synced")
+        log = self.node.log
+        if follower.sent is None or follower.sent == log.end:
+            return ()
+        chosen: list[Record] = []
+        size = 0
+        for record in log.since(follower.sent):
+            if chosen and size + len(record.payload) > MESSAGE_BYTES:
+                break
+            if follower.bytes_under_way + size > WINDOW_BYTES:
+                break
+            chosen.append(record)
+            size += len(record.payload)
+        if chosen:
+            follower.sent = chosen[-1].end
+            follower.under_way.append((follower.sent, size))
+            follower.bytes_under_way += size
+        return tuple(chosen)
+
+    def accepted(self, peer_id: int, message: Accepted) -> None:
+        """A follower has more of our sequence on its disk."""
+        follower = self.followers.get(peer_id)
+        if follower is None or message.length <= follower.length:
+            return
+        invariant(message.length <= self.node.log.end, "accepted what was never proposed")
+        follower.length = message.length
+        under_way = follower.under_way
+        while under_way and under_way[0][0] <= message.length:
+            follower.bytes_under_way -= under_way.pop(0)[1]
+        self.decide()
+
+    def refused(self, peer_id: int, message: Refusal) -> None:
+        """A server has promised a higher ballot: it is not ours any more."""
+        if message.ballot <= self.ballot:
+            return
+        self.followers.pop(peer_id, None)
+        self.promises.pop(peer_id, None)
+
+    def lost(self, peer_id: int) -> None:
+        """The link is down, and what was under way with it."""
+        self.followers.pop(peer_id, None)
+
+    # Work.
+
+    @property
+    def may_propose(self) -> bool:
+        """Whether records can be put behind the sequence now."""
+        return self.is_accepting and not self.is_stopping
+
+    def propose(self, record: Record) -> None:
+        """Put a record behind the sequence."""
+        node = self.node
+        invariant(self.may_propose, "proposed before its time", ballot=self.ballot)
+        invariant(record.zxid > node.log.last_zxid, "zxids have to grow", zxid=record.zxid)
+        node.log.append(record)
+        node.write_record(self.ballot, record)
+        if record.stops:
+            self.is_stopping = True
+
+    def decide(self) -> None:
+        """See how far a majority of the voters has come."""
+        node = self.node
+        if not self.is_accepting:
+            return
+        node.learn(node.configuration.majority_of([self._length_of(v) for v in self._voters]))
+
+    def _length_of(self, voter: int) -> int:
+        if voter == self.node.server_id:
+            return self.node.durable_length(self.ballot)
+        follower = self.followers.get(voter)
+        return 0 if follower is None else follower.length
+
+    def stream(self) -> None:
+        """Send every follower what it lacks, and tell what is decided."""
+        node = self.node
+        log, decided = node.log, node.decided
+        for peer_id, follower in self.followers.items():
+            if follower.sent is None:
+                continue
+            while follower.sent < log.end or follower.told < decided:
+                if follower.sent < log.start:
+                    # It is slower than we could wait for.
+                    follower.sent = None
+                    node.wants_snapshot[peer_id] = None
+                    break
+                records = self._next_records(follower)
+                if not records and follower.told >= decided:
+                    break
+                follower.told = decided
+                node.send(peer_id, Accept(self.ballot, records, decided))
+
+    @property
+    def synced(self) -> list[int]:
+        """The followers that get our sequence."""
+        return [peer_id for peer_id, f in self.followers.items() if f.sent is not None]

@@ -5,21 +5,24 @@ connection in one piece: contiguous request frames, all writes or all reads. Wri
 logged as they came; reads ride along because they stand behind a write of their own
 session, and are answered when their turn comes.
 
-The payload of a log record is its runs of writes, each ``int length of the frames, long
-session, int length of the identities, identities, frames``; the frames keep their own
-length prefixes.
+The payload of a log record is a head, ``byte flags, unsigned short server, long number``,
+which says whose batch it was, so that this server knows its own again, and then its runs
+of writes, each ``int length of the frames, long session, int length of the identities,
+identities, frames``; the frames keep their own length prefixes.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Final
 
-from zkserver.paxos.ballot import Ballot
 from zkserver.replica.connection import Caller, Connection
 from zkserver.wire.jute import INT, Reader
 from zkserver.wire.records import read_ids
 
+#: Flags, the id of the server whose batch it was, its number there.
+_HEAD: Final = struct.Struct(">BHQ")
 #: Bytes that a run costs in the log beside its frames, for the size limit.
 RUN_OVERHEAD: Final = 16
 
@@ -34,17 +37,7 @@ Run = tuple[Connection | None, Caller, bytes, int, int, bytes]
 class Batch:
     """Runs that travel through the log together."""
 
-    __slots__ = (
-        "ballot",
-        "index",
-        "opened_ms",
-        "requests",
-        "runs",
-        "size",
-        "time_ms",
-        "writes",
-        "zxid",
-    )
+    __slots__ = ("number", "opened_ms", "requests", "runs", "size", "time_ms", "writes", "zxid")
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
@@ -56,13 +49,11 @@ class Batch:
         self.size = 0
         #: Monotonic time of its first write, milliseconds.
         self.opened_ms = 0
-        #: The ballot in which it is proposed.
-        self.ballot = Ballot(0, 0)
-        #: Position of its first entry in the sequence; set when it is proposed.
-        self.index = 0
-        #: zxid of its first entry; set when it is proposed.
+        #: Which of this server's batches it is; set when it is closed.
+        self.number = 0
+        #: zxid of its first entry; set when it is executed.
         self.zxid = 0
-        #: Wall time of its entries, milliseconds since 1970; set when it is proposed.
+        #: Wall time of its entries, milliseconds since 1970; set when it is executed.
         self.time_ms = 0
 
     def add(
@@ -89,19 +80,25 @@ class Batch:
         self.runs.append((conn, caller, frames, 0, count, b""))
         self.requests += count
 
-    def chunks(self) -> list[bytes]:
-        """The payload of the log record, in pieces to join."""
-        pieces: list[bytes] = []
+    def payload(self, server_id: int) -> bytes:
+        """The payload of the log record, from the server of that id."""
+        pieces = [_HEAD.pack(0, server_id, self.number)]
         pack = INT.pack
         for _, caller, _, writes, _, logged in self.runs:
             if writes:
                 pieces += (pack(len(logged)), caller.prefix, logged)
-        return pieces
+        return b"".join(pieces)
+
+
+def origin(payload: bytes) -> tuple[int, int]:
+    """Id of the server whose batch it was, and the batch's number there."""
+    _, server_id, number = _HEAD.unpack_from(payload)
+    return server_id, number
 
 
 def logged_runs(payload: bytes) -> Iterator[tuple[Caller, bytes]]:
     """The runs of a log record's payload, for recovery; raises ``DecodeError``."""
-    reader = Reader(payload)
+    reader = Reader(payload, _HEAD.size)
     callers: dict[bytes, Caller] = {}
     while reader.left:
         size = reader.int32()

@@ -1,8 +1,9 @@
 """The core: connections' bytes in, replies and batches out. See the package's docstring.
 
-The shell calls :meth:`ReplicaCore.received` with what a socket gave, sends what is then
-in ``connection.out``, persists what :meth:`take_batch` hands out and says so with
-:meth:`persisted`. ``dirty`` names the connections that got output meanwhile.
+The shell calls :meth:`ReplicaCore.received` with what a socket gave and sends what is then
+in ``connection.out``. :meth:`collect` turns the open batch into a record of the sequence;
+once Paxos has decided it (``node``), :meth:`advance` executes it. ``dirty`` names the
+connections that got output meanwhile.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from collections.abc import Callable
 from typing import Final
 
 from zkserver.limits import DIGEST_TOUCHED_MAX
-from zkserver.paxos.ballot import Ballot, counter_is_full, first_zxid
-from zkserver.paxos.leader import Leader
+from zkserver.paxos.ballot import counter_is_full, first_zxid
+from zkserver.paxos.durable import Persist
+from zkserver.paxos.log import Record
+from zkserver.paxos.node import PaxosNode, alone
 from zkserver.replica import sessions
-from zkserver.replica.batch import Batch, Run, frame_starts, logged_runs
+from zkserver.replica.batch import Batch, Run, frame_starts, logged_runs, origin
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.executing import execute, run_frames
 from zkserver.replica.serving import serve
@@ -62,13 +65,16 @@ class ReplicaCore:
         self.stats = ServerStats()
         #: zxid of the last executed entry.
         self.zxid = 0
-        self.leader = Leader(Ballot(0, settings.server_id), (settings.server_id,), 0)
-        #: The zxid of the last proposed entry, never below ``zxid``.
-        self.proposed_zxid = 0
+        #: Our part in Paxos; alone until recovery says otherwise.
+        self.node = alone(settings.server_id)
+        #: How much of the sequence is executed.
+        self.executed = 0
         #: Where the next writes go.
         self.batch = Batch()
-        #: Taken by the shell, not executed yet; oldest first.
-        self.in_log: deque[Batch] = deque()
+        #: Our own batches that were closed and are not executed yet; oldest first.
+        self.in_flight: deque[Batch] = deque()
+        #: Counts our batches; begins anywhere, so that those of an earlier life differ.
+        self._number = int.from_bytes(random_bytes(4), "big") << 32
         #: Writes and reads that wait for a batch.
         self.outstanding = 0
         #: Connections that were told to pause because of ``outstanding``.
@@ -166,30 +172,39 @@ class ReplicaCore:
 
     # The log pipeline.
 
-    def take_batch(self, wall_ms: int) -> Batch | None:
-        """Close the open batch, give its entries positions and zxids, and hand it out."""
-        batch = self.batch
-        if not batch.runs:
-            return None
+    def collect(self, wall_ms: int, now_ms: int) -> None:
+        """Close the open batch and put it into the sequence, if this server leads."""
+        batch, node = self.batch, self.node
+        if not batch.runs or not node.leads:
+            return
         self.batch = Batch()
-        leader = self.leader
-        if counter_is_full(self.proposed_zxid, batch.writes):
-            leader.ballot = leader.ballot.next_for(self.settings.server_id)
-            self.proposed_zxid = first_zxid(leader.ballot)
-        batch.ballot = leader.ballot
-        batch.index = leader.propose(batch.writes)
-        batch.zxid = self.proposed_zxid + 1
-        batch.time_ms = wall_ms
-        self.proposed_zxid += batch.writes
-        self.in_log.append(batch)
-        return batch
+        self._number += 1
+        batch.number = self._number
+        self.in_flight.append(batch)
+        if counter_is_full(node.log.last_zxid, batch.writes):
+            node.begin_epoch(now_ms)
+        log = node.log
+        zxid = max(log.last_zxid, first_zxid(node.promised)) + 1
+        payload = batch.payload(self.settings.server_id)
+        node.propose(Record(log.end, batch.writes, zxid, wall_ms, payload))
 
-    def persisted(self, batch: Batch, now_ms: int) -> None:
-        """The batch is on this server's disk: execute everything that is decided by that."""
+    def persisted(self, persist: Persist, now_ms: int) -> None:
+        """What Paxos wanted on disk is there: execute everything that is decided by that."""
+        self.node.persisted(persist, now_ms)
+        self.advance(now_ms)
+
+    def advance(self, now_ms: int) -> None:
+        """Execute what has been decided since."""
         self.now_ms = now_ms
-        decided = self.leader.accepted(self.settings.server_id, batch.index + batch.writes)
-        while self.in_log and self.in_log[0].index + self.in_log[0].writes <= decided:
-            execute(self, self.in_log.popleft(), now_ms)
+        node = self.node
+        if self.executed < node.decided:
+            for record in node.log.since(self.executed):
+                if record.end > node.decided:
+                    break
+                self._execute(record, now_ms)
+            if node.is_alone:
+                # Nobody will ask for it.
+                node.log.trim(self.executed)
         if self.paused and self.outstanding <= self.settings.outstanding_max:
             for conn in self.paused:
                 conn.paused = False
@@ -199,6 +214,18 @@ class ReplicaCore:
         opened, self.after_open = self.after_open, []
         for conn in opened:
             self.resume(conn, now_ms)
+
+    def _execute(self, record: Record, now_ms: int) -> None:
+        """Execute a decided record: a batch of our own with its replies, or another's."""
+        self.executed = record.end
+        own = self.in_flight[0] if self.in_flight else None
+        if own is not None and origin(record.payload) == (self.settings.server_id, own.number):
+            self.in_flight.popleft()
+            own.zxid, own.time_ms = record.zxid, record.time_ms
+            execute(self, own, now_ms)
+            return
+        self.replay(record.payload, record.zxid, record.time_ms, count=record.entries)
+        self.settle_digest(record.zxid, self.zxid)
 
     def settle_digest(self, first: int, last: int) -> None:
         """After the entries from zxid ``first`` to ``last``: keep a digest now and then."""
@@ -280,15 +307,15 @@ class ReplicaCore:
                 run_frames(self, [run], zxid + number + begin, time_ms)
             number += len(starts) - 1
 
-    def recovered(self, ballot: Ballot, length: int, now_ms: int) -> None:
-        """Recovery is done: lead with ``ballot`` behind ``length`` entries.
+    def recovered(self, node: PaxosNode, now_ms: int) -> None:
+        """Recovery is done: go on with ``node``, whose log begins where the state ends.
 
         All sessions get their full timeout, as after a change of leader.
         """
         self.now_ms = now_ms
-        self.leader = Leader(ballot, (self.settings.server_id,), length)
-        self.zxid = max(self.zxid, first_zxid(ballot))
-        self.proposed_zxid = self.zxid
+        self.node = node
+        self.executed = node.log.start
+        self.zxid = max(self.zxid, node.log.start_zxid)
         for session in self.sessions.values():
             self.expiry.track(session.session_id, session.timeout_ms, now_ms)
         self.tree.digest.fold(self.tree.nodes)

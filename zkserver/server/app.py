@@ -15,6 +15,7 @@ from zkserver.config_keys import DIGEST_ALGORITHMS
 from zkserver.errors import StartError
 from zkserver.log_output import log
 from zkserver.paxos.ballot import Ballot
+from zkserver.paxos.node import alone
 from zkserver.replica.core import ReplicaCore
 from zkserver.replica.sessions import first_session_id
 from zkserver.replica.settings import ReplicaSettings
@@ -135,7 +136,8 @@ class Server:
             )
             length = record.index + record.count
         ballot = Ballot.unpacked(max(recovered.accepted, recovered.promised))
-        core.recovered(Ballot(ballot.number, self.config.server_id), length, monotonic_ms())
+        node = alone(self.config.server_id, length, core.zxid, ballot)
+        core.recovered(node, monotonic_ms())
         return core
 
     def run(self) -> None:

@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from zkserver.replica.batch import Batch
+from zkserver.paxos.durable import Persist
 from zkserver.replica.core import ReplicaCore
+from zkserver.server.writing import write_out
 from zkserver.storage.wal import Wal
 
 #: Above this mean flush time the loop does not flush itself, microseconds. It is that high
@@ -55,7 +56,7 @@ class Committer:
         self._threaded = False
         self._reviewed_at = 0
         self._reads_seen = self._writes_seen = 0
-        self._in_flight: Batch | None = None
+        self._in_flight: Persist | None = None
         self._last_writes = 0
         #: Monotonic time until which the next flush is held back, 0 for not at all.
         self._linger_until = 0.0
@@ -69,7 +70,7 @@ class Committer:
 
     @property
     def is_flushing(self) -> bool:
-        """A batch is in the thread's hands."""
+        """A flush is in the thread's hands."""
         return self._in_flight is not None
 
     def commit(self, now_ms: int) -> None:
@@ -77,23 +78,25 @@ class Committer:
 
         Raises ``DiskFailed`` when the disk does not take it.
         """
-        if self._in_flight is not None or not self.core.batch.runs:
+        core = self.core
+        if self._in_flight is not None:
             return
-        if self._threaded and self._should_linger():
+        if self._threaded and core.batch.runs and self._should_linger():
             return
         self._linger_until = 0.0
-        batch = self.core.take_batch(time.time_ns() // 1_000_000)
-        if batch is None:
+        self._last_writes = core.batch.writes
+        core.collect(time.time_ns() // 1_000_000, now_ms)
+        persist = core.node.take_persist()
+        if persist is None:
             return
-        self._last_writes = batch.writes
         self.flushes += 1
         if self._threaded:
-            self._in_flight = batch
+            self._in_flight = persist
             self._start_thread()
             self._wake.release()
         else:
-            self._flush(batch)
-            self.core.persisted(batch, now_ms)
+            self._flush(persist)
+            core.persisted(persist, now_ms)
         if self.flushes - self._reviewed_at >= _REVIEW_COMMITS:
             self._review()
 
@@ -118,22 +121,13 @@ class Committer:
             os.read(self.done_fd, 64)
         if self._failure is not None:
             raise self._failure
-        batch, self._in_flight = self._in_flight, None
-        if batch is not None:
-            self.core.persisted(batch, now_ms)
+        persist, self._in_flight = self._in_flight, None
+        if persist is not None:
+            self.core.persisted(persist, now_ms)
 
-    def _flush(self, batch: Batch) -> None:
+    def _flush(self, persist: Persist) -> None:
         began = time.perf_counter_ns()
-        wal = self.wal
-        wal.append(
-            batch.ballot.packed(),
-            batch.index,
-            batch.zxid,
-            batch.time_ms,
-            batch.writes,
-            batch.chunks(),
-        )
-        wal.sync()
+        write_out(self.wal, persist)
         took_us = (time.perf_counter_ns() - began) / 1000
         self.flush_us += (took_us - self.flush_us) * _SMOOTHING
         if took_us > self._slow_us:
@@ -156,11 +150,11 @@ class Committer:
     def _run(self) -> None:
         while True:
             self._wake.acquire()
-            batch = self._in_flight
-            if self._stopping or batch is None:
+            persist = self._in_flight
+            if self._stopping or persist is None:
                 return
             try:
-                self._flush(batch)
+                self._flush(persist)
             except BaseException as failure:  # noqa: BLE001 - it is raised again in the loop
                 self._failure = failure
             os.write(self._done_write, b"\0")

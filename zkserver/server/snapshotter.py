@@ -49,7 +49,7 @@ class Snapshotter:
         self.every_entries = every_entries
         self.keep = keep
         self.fork = fork
-        self.last_index = core.leader.decided
+        self.last_index = core.executed
         self.last_bytes = 0
         self._log_bytes_then = committer.wal.bytes_written
         self._child = 0
@@ -60,7 +60,7 @@ class Snapshotter:
     @property
     def is_due(self) -> bool:
         """Enough was logged since the last snapshot, and none is being written."""
-        entries = self.core.leader.decided - self.last_index
+        entries = self.core.executed - self.last_index
         if entries < self.every_entries or self._writing is not None:
             return False
         log_bytes = self.committer.wal.bytes_written - self._log_bytes_then
@@ -70,8 +70,8 @@ class Snapshotter:
         core = self.core
         return SnapshotMeta(
             zxid=core.zxid,
-            index=core.leader.decided,
-            ballot=core.leader.ballot.packed(),
+            index=core.executed,
+            ballot=core.node.accepted.packed(),
             time_ms=time.time_ns() // 1_000_000,
         )
 
@@ -155,7 +155,7 @@ class Snapshotter:
     def at_stop(self) -> None:
         """Before a clean stop: leave a snapshot, if much log would have to be replayed."""
         self.poll(wait=True)
-        entries = self.core.leader.decided - self.last_index
+        entries = self.core.executed - self.last_index
         if entries >= self.every_entries * _STOP_SHARE:
             write_snapshot(
                 self.disk, self.directory, self._meta(), dump(State.of(self.core, copied=False))

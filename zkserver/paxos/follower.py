@@ -1,0 +1,93 @@
+"""The follower: promise, take the leader's sequence, keep up with it.
+
+Everything is refused that belongs to a lower ballot than the promised one. A message that
+does not fit where the sequence ends shows that the thread was lost, and is answered by the
+request to be prepared again, never by a guess.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zkserver.errors import invariant
+from zkserver.paxos.ballot import Ballot
+from zkserver.paxos.log import Record
+from zkserver.paxos.messages import Accept, AcceptSync, Prepare, PrepareRequest, Promise, Refusal
+
+if TYPE_CHECKING:
+    from zkserver.paxos.node import PaxosNode
+
+
+class Follower:
+    """The state of a server that has promised the ballot of ``leader_id``."""
+
+    def __init__(self, node: PaxosNode, ballot: Ballot, leader_id: int) -> None:
+        self.node = node
+        self.ballot = ballot
+        self.leader_id = leader_id
+        #: Our sequence is the leader's, as far as it goes.
+        self.is_synced = False
+
+    def prepare(self, message: Prepare) -> None:
+        """Phase 1: say what we have accepted; the node has promised the ballot already."""
+        node, log = self.node, self.node.log
+        self.is_synced = False
+        records: tuple[Record, ...] = ()
+        is_cut = False
+        start = log.end
+        if node.accepted > message.accepted:
+            start = min(message.decided, log.end)
+        elif node.accepted == message.accepted and log.end > message.length:
+            start = message.length
+        if start < log.start:
+            is_cut = True
+        else:
+            records = tuple(log.since(start))
+        node.hold(
+            self.leader_id,
+            Promise(self.ballot, node.accepted, node.decided, log.end, records, is_cut),
+        )
+
+    def accept_sync(self, message: AcceptSync) -> None:
+        """Phase 2 begins for us: our sequence becomes the leader's."""
+        node, log = self.node, self.node.log
+        if not log.start <= message.start <= log.end or message.start < node.decided:
+            self.lose_the_thread()
+            return
+        log.truncate(message.start)
+        self.is_synced = True
+        node.election.is_able = True
+        # Noted even without records: from here on it is this ballot's sequence.
+        node.write_end(self.ballot)
+        self._take(message.records, message.decided)
+
+    def accept(self, message: Accept) -> None:
+        """Further records, or news of what is decided."""
+        if not self.is_synced:
+            return
+        if message.records and message.records[0].first != self.node.log.end:
+            self.lose_the_thread()
+            return
+        self._take(message.records, message.decided)
+
+    def _take(self, records: tuple[Record, ...], decided: int) -> None:
+        node = self.node
+        for record in records:
+            invariant(record.zxid > node.log.last_zxid, "zxids have to grow", zxid=record.zxid)
+            node.log.append(record)
+            node.write_record(self.ballot, record)
+        node.owes_acknowledgement = True
+        node.learn(min(decided, node.log.end))
+
+    def lose_the_thread(self) -> None:
+        """Ask the leader to begin anew with us."""
+        self.is_synced = False
+        self.node.send(self.leader_id, PrepareRequest(self.ballot))
+
+
+def refuse(node: PaxosNode, peer_id: int, ballot: Ballot) -> bool:
+    """Whether a message of ``ballot`` comes too late; then its sender is told so."""
+    if ballot >= node.promised:
+        return False
+    node.send(peer_id, Refusal(node.promised))
+    return True

@@ -1,0 +1,373 @@
+"""One server's part in Paxos: messages and ticks in, messages and writes out.
+
+After each step the shell
+
+1. sends what :meth:`PaxosNode.take_outbox` gives,
+2. takes :meth:`PaxosNode.take_persist`, makes its writes durable, and hands it back to
+   :meth:`PaxosNode.persisted`, after which more may have to be sent;
+3. executes the records up to ``decided``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from zkserver.errors import invariant
+from zkserver.paxos.ballot import NO_BALLOT, Ballot
+from zkserver.paxos.configuration import Configuration
+from zkserver.paxos.durable import (
+    Persist,
+    WriteEnd,
+    WritePromise,
+    WriteRecord,
+    may_be_told,
+)
+from zkserver.paxos.election import Election, Timing
+from zkserver.paxos.follower import Follower, refuse
+from zkserver.paxos.leader import Leader
+from zkserver.paxos.log import Log, Record
+from zkserver.paxos.messages import (
+    Accept,
+    Accepted,
+    AcceptSync,
+    Heartbeat,
+    PaxosMessage,
+    Prepare,
+    PrepareRequest,
+    Promise,
+    Refusal,
+)
+
+#: How often a server without a leader asks the others for one, milliseconds.
+_ASK_AGAIN_MS: Final = 500
+
+
+class PaxosNode:
+    """A server among others.
+
+    Invariants: ``decided <= log.end``; ``accepted <= promised``; neither ``promised`` nor
+    ``decided`` ever goes down; what is decided is never replaced.
+    """
+
+    def __init__(
+        self,
+        server_id: int,
+        configuration: Configuration,
+        log: Log,
+        promised: Ballot,
+        accepted: Ballot,
+        timing: Timing,
+        below: Callable[[int], int],
+    ) -> None:
+        """``log`` begins where a snapshot ends: what is before is decided."""
+        self.server_id = server_id
+        self.configuration = configuration
+        self.log = log
+        #: No lower ballot is listened to.
+        self.promised = promised
+        #: The ballot in which ``log`` was accepted last.
+        self.accepted = accepted
+        #: How much of the sequence is decided, as far as we know.
+        self.decided = log.start
+        self.election = Election(server_id, configuration, promised, timing, below)
+        self.leader: Leader | None = None
+        self.follower: Follower | None = None
+        #: Servers that can be reached.
+        self.links: dict[int, None] = {}
+        #: Servers that are too far behind for our log; the shell sends them a snapshot.
+        self.wants_snapshot: dict[int, None] = {}
+        #: The leader has to be told how far our disk has come.
+        self.owes_acknowledgement = False
+        self.outbox: list[tuple[int, PaxosMessage]] = []
+        self._persist = Persist()
+        # What is on disk: a sequence of this length, accepted in this ballot.
+        self._durable_accepted = accepted
+        self._durable_length = log.end
+        self._ask_ms = 0
+
+    # Events.
+
+    def lead_alone(self) -> None:
+        """Be a quorum of one: nobody else is asked, the ballot stays what it was."""
+        invariant(self.is_alone, "others have a vote too", voters=self.configuration.voters)
+        before = max(self.promised, self.accepted)
+        ballot = Ballot(self.configuration.number, before.number, self.server_id)
+        self._lead_alone(ballot if ballot >= before else before.next_for(self.server_id))
+        self.learn(self.log.end)
+
+    def _lead_alone(self, ballot: Ballot) -> None:
+        # Nothing is written: whoever is alone finds the same again.
+        self.election.own = self.election.leader = ballot
+        self.promised = self.accepted = self._durable_accepted = ballot
+        self.leader = Leader(self, ballot)
+        self.leader.is_accepting = True
+
+    def begin_epoch(self, now_ms: int) -> None:
+        """Lead on under the next ballot: the zxids of this one are used up."""
+        invariant(self.leader is not None, "only a leader begins an epoch")
+        if self.is_alone:
+            self._lead_alone(self.promised.next_for(self.server_id))
+        else:
+            self.election.stand(now_ms)
+            self._follow_election()
+
+    def tick(self, now_ms: int) -> None:
+        """Time went by."""
+        if self.is_alone:
+            if self.leader is None:
+                self.lead_alone()
+            return
+        self.election.tick(now_ms)
+        self._follow_election()
+        behind = not self.election.is_able and (self.follower is None)
+        if behind and now_ms - self._ask_ms >= _ASK_AGAIN_MS:
+            self._ask_ms = now_ms
+            for peer_id in self.links:
+                self.send(peer_id, PrepareRequest(self.promised))
+
+    def linked(self, peer_id: int, now_ms: int) -> None:
+        """The link to a server is up; whatever was under way on the one before is lost."""
+        self.links[peer_id] = None
+        self.election.linked(peer_id, now_ms)
+        if self.leader is not None:
+            self.leader.asked_to_prepare(peer_id)
+        self._follow_election()
+
+    def unlinked(self, peer_id: int, now_ms: int) -> None:
+        """The link to a server is down."""
+        self.links.pop(peer_id, None)
+        self.wants_snapshot.pop(peer_id, None)
+        if self.leader is not None:
+            self.leader.lost(peer_id)
+        if self.follower is not None and self.follower.leader_id == peer_id:
+            self.follower.is_synced = False
+        self.election.lost(peer_id, now_ms)
+        self._follow_election()
+
+    def received(self, peer_id: int, message: PaxosMessage, now_ms: int) -> None:
+        """A message came over a link."""
+        if isinstance(message, Heartbeat):
+            self.election.heard(peer_id, message, now_ms)
+            self._follow_election()
+        elif isinstance(message, Accept):
+            if self._follows(peer_id, message.ballot):
+                self._following().accept(message)
+        elif isinstance(message, Accepted):
+            if self.leader is not None and self.leader.ballot == message.ballot:
+                self.leader.accepted(peer_id, message)
+        elif isinstance(message, AcceptSync):
+            if self._follows(peer_id, message.ballot):
+                self._following().accept_sync(message)
+        elif isinstance(message, Prepare):
+            self._prepared(peer_id, message)
+        elif isinstance(message, Promise):
+            if self.leader is not None and self.leader.ballot == message.ballot:
+                self.leader.promised(peer_id, message)
+        elif isinstance(message, Refusal):
+            if self.leader is not None:
+                self.leader.refused(peer_id, message)
+        elif self.leader is not None:
+            self.leader.asked_to_prepare(peer_id)
+
+    def _follows(self, peer_id: int, ballot: Ballot) -> bool:
+        """Whether a message of phase 2 comes from the leader that we have promised."""
+        if refuse(self, peer_id, ballot):
+            return False
+        follower = self.follower
+        if follower is None or follower.ballot != ballot or follower.leader_id != peer_id:
+            # Its Prepare came over a link that is gone, or never came.
+            self.send(peer_id, PrepareRequest(self.promised))
+            return False
+        return True
+
+    def _following(self) -> Follower:
+        invariant(self.follower is not None, "a follower without its state")
+        assert self.follower is not None
+        return self.follower
+
+    def _prepared(self, peer_id: int, message: Prepare) -> None:
+        ballot = message.ballot
+        if refuse(self, peer_id, ballot):
+            return
+        here = self.configuration.number
+        if ballot.configuration < here or (
+            ballot.configuration == here and peer_id not in self.configuration.voters
+        ):
+            # It has not heard yet that it has no vote.
+            self.send(peer_id, Refusal(self.promised))
+            return
+        self.leader = None
+        self.promise(ballot)
+        self.election.promised(ballot)
+        self.follower = Follower(self, ballot, peer_id)
+        self.follower.prepare(message)
+
+    def _follow_election(self) -> None:
+        """Take the role that the election gives us."""
+        ballot = self.election.leader
+        if ballot.server_id == self.server_id:
+            is_ours = ballot == self.election.own and ballot > self.promised
+            if is_ours and (self.leader is None or self.leader.ballot != ballot):
+                self.follower = None
+                self.leader = Leader(self, ballot)
+                self.leader.begin()
+        elif self.leader is not None and ballot > self.leader.ballot:
+            self.leader = None
+        self.outbox += self.election.outbox
+        self.election.outbox.clear()
+
+    def enter(self, configuration: Configuration, now_ms: int) -> None:
+        """The entry that ends the configuration is executed: the next one begins."""
+        was_leading = self.leader is not None
+        if self.leader is not None:
+            self.leader.stream()
+        self.configuration = configuration
+        self.leader = self.follower = None
+        self.election.enter(configuration, now_ms)
+        if self.is_alone:
+            self.lead_alone()
+            return
+        if was_leading and self.server_id in configuration.voters:
+            self.election.stand(now_ms)
+        self._follow_election()
+
+    def resign(self) -> None:
+        """Give up leading until somebody has brought us up to date."""
+        self.leader = None
+        self.election.is_able = False
+
+    def installed(self, index: int, zxid: int) -> None:
+        """A snapshot of everything before ``index`` was taken over and is durable."""
+        if index <= self.decided:
+            return
+        self.log.reset(index, zxid)
+        self.decided = index
+        self.write_end(self.accepted)
+        if self.follower is not None:
+            self.follower.lose_the_thread()
+
+    # What roles use.
+
+    def peers(self) -> list[int]:
+        """Everybody who can be reached."""
+        return sorted(self.links)
+
+    def send(self, peer_id: int, message: PaxosMessage) -> None:
+        """Send as soon as this step is over."""
+        if peer_id in self.links:
+            self.outbox.append((peer_id, message))
+
+    def hold(self, peer_id: int, message: PaxosMessage) -> None:
+        """Send once all writes up to here are durable."""
+        self._persist.held.append((peer_id, message))
+
+    def promise(self, ballot: Ballot) -> None:
+        """Listen to nothing below ``ballot`` any more."""
+        if ballot > self.promised:
+            self.promised = ballot
+            self._persist.writes.append(WritePromise(ballot))
+
+    def write_record(self, ballot: Ballot, record: Record) -> None:
+        """A record was put at the end of the log, accepted in ``ballot``."""
+        self.accepted = ballot
+        self._persist.writes.append(WriteRecord(ballot, record))
+
+    def write_end(self, ballot: Ballot) -> None:
+        """The log was cut, or is accepted in ``ballot`` as it is."""
+        self.accepted = ballot
+        self._persist.writes.append(WriteEnd(ballot, self.log.end, self.log.last_zxid))
+
+    def learn(self, length: int) -> None:
+        """The sequence is decided that far."""
+        if length > self.decided:
+            invariant(length <= self.log.end, "decided what is not there", length=length)
+            self.decided = length
+
+    def durable_length(self, ballot: Ballot) -> int:
+        """How much of the sequence accepted in ``ballot`` is on our disk."""
+        return self._durable_length if self._durable_accepted == ballot else 0
+
+    # What the shell uses.
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether ours is the only vote."""
+        return self.configuration.voters == (self.server_id,)
+
+    @property
+    def leads(self) -> bool:
+        """Whether records may be proposed here now."""
+        return self.leader is not None and self.leader.may_propose
+
+    @property
+    def synced_leader(self) -> Ballot | None:
+        """The ballot of the leader whose sequence we have, be it ourselves; None without."""
+        if self.leader is not None and self.leader.is_accepting:
+            return self.leader.ballot
+        if self.follower is not None and self.follower.is_synced:
+            return self.follower.ballot
+        return None
+
+    def propose(self, record: Record) -> None:
+        """Put a record behind the sequence; only while :attr:`leads`."""
+        invariant(self.leader is not None, "proposed by no leader")
+        assert self.leader is not None
+        self.leader.propose(record)
+
+    def take_outbox(self) -> list[tuple[int, PaxosMessage]]:
+        """Messages to send now; those to a server in their order."""
+        if self.leader is not None and self.leader.is_accepting:
+            self.leader.stream()
+        outbox, self.outbox = self.outbox, []
+        return outbox
+
+    def take_persist(self) -> Persist | None:
+        """What has to become durable, or None."""
+        if self.owes_acknowledgement and self.follower is not None:
+            self.owes_acknowledgement = False
+            self.hold(self.follower.leader_id, Accepted(self.follower.ballot, self.log.end))
+        persist = self._persist
+        if not persist.writes and not persist.held:
+            return None
+        persist.accepted, persist.length = self.accepted, self.log.end
+        self._persist = Persist()
+        return persist
+
+    def persisted(self, persist: Persist, now_ms: int) -> None:
+        """The writes of ``persist`` are durable: what waited for them is told."""
+        self._durable_accepted, self._durable_length = persist.accepted, persist.length
+        for peer_id, message in persist.held:
+            if not may_be_told(message, self.promised):
+                continue
+            if peer_id == self.server_id:
+                self.received(peer_id, message, now_ms)
+            else:
+                self.send(peer_id, message)
+        if self.leader is not None:
+            self.leader.decide()
+
+
+def _first_of(count: int) -> int:
+    del count
+    return 0
+
+
+def alone(
+    server_id: int, length: int = 0, zxid: int = 0, accepted: Ballot = NO_BALLOT
+) -> PaxosNode:
+    """A quorum of one whose sequence of ``length`` entries, up to ``zxid``, is executed.
+
+    ``accepted`` is the highest ballot that it ever used.
+    """
+    node = PaxosNode(
+        server_id,
+        Configuration(accepted.configuration, (server_id,)),
+        Log(length, zxid),
+        accepted,
+        accepted,
+        Timing(),
+        _first_of,
+    )
+    node.lead_alone()
+    return node
