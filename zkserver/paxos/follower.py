@@ -27,6 +27,13 @@ class Follower:
         self.leader_id = leader_id
         #: Our sequence is the leader's, as far as it goes.
         self.is_synced = False
+        #: How long the leader's sequence was when it began to sync us.
+        self._sync_length = 0
+
+    @property
+    def is_caught_up(self) -> bool:
+        """All is here that the leader had when it synced us last."""
+        return self.is_synced and self.node.log.end >= self._sync_length
 
     def prepare(self, message: Prepare) -> None:
         """Phase 1: say what we have accepted; the node has promised the ballot already."""
@@ -56,6 +63,8 @@ class Follower:
             return
         log.truncate(message.start)
         self.is_synced = True
+        self._sync_length = message.length
+        node.syncs += 1
         node.election.is_able = True
         # Noted even without records: from here on it is this ballot's sequence.
         node.write_end(self.ballot)

@@ -125,6 +125,7 @@ class Leader:
         self._adopted, self._adopted_length = best.accepted, log.end
         node.write_end(self.ballot)
         self.is_accepting = True
+        node.syncs += 1
         self.is_stopping = any(record.stops for record in log.since(node.decided))
         promises, self.promises = self.promises, {}
         for peer_id, promise in promises.items():
@@ -150,7 +151,7 @@ class Leader:
         follower = Follower(promise.accepted, promise.decided, 0, start, node.decided)
         self.followers[peer_id] = follower
         records = self._next_records(follower)
-        node.send(peer_id, AcceptSync(self.ballot, start, records, node.decided))
+        node.send(peer_id, AcceptSync(self.ballot, start, records, node.decided, node.log.end))
 
     def _next_records(self, follower: Follower) -> tuple[Record, ...]:
         """The next records for a follower, as far as the window and a message go."""

@@ -65,6 +65,8 @@ class AcceptSync:
     start: int
     records: tuple[Record, ...]
     decided: int
+    #: How long the leader's sequence was; what is not in ``records`` follows.
+    length: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,9 @@ class PaxosNode:
         self.wants_snapshot: dict[int, None] = {}
         #: The leader has to be told how far our disk has come.
         self.owes_acknowledgement = False
+        #: Counts how often our sequence was made a leader's; what was on its way to a leader
+        #: before the last time has either arrived in the log or never will.
+        self.syncs = 0
         self.outbox: list[tuple[int, PaxosMessage]] = []
         self._persist = Persist()
         # What is on disk: a sequence of this length, accepted in this ballot.
@@ -232,6 +235,11 @@ class PaxosNode:
             self.election.stand(now_ms)
         self._follow_election()
 
+    def go_on(self) -> None:
+        """The entry that might have ended the configuration did not."""
+        if self.leader is not None:
+            self.leader.is_stopping = any(r.stops for r in self.log.since(self.decided))
+
     def resign(self) -> None:
         """Give up leading until somebody has brought us up to date."""
         self.leader = None
@@ -302,10 +310,13 @@ class PaxosNode:
 
     @property
     def synced_leader(self) -> Ballot | None:
-        """The ballot of the leader whose sequence we have, be it ourselves; None without."""
+        """The ballot of the leader whose sequence we have, be it ourselves; None without.
+
+        Then our log holds all that can still be decided of what was proposed before.
+        """
         if self.leader is not None and self.leader.is_accepting:
             return self.leader.ballot
-        if self.follower is not None and self.follower.is_synced:
+        if self.follower is not None and self.follower.is_caught_up:
             return self.follower.ballot
         return None
 

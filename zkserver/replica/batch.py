@@ -37,7 +37,17 @@ Run = tuple[Connection | None, Caller, bytes, int, int, bytes]
 class Batch:
     """Runs that travel through the log together."""
 
-    __slots__ = ("number", "opened_ms", "requests", "runs", "size", "time_ms", "writes", "zxid")
+    __slots__ = (
+        "number",
+        "opened_ms",
+        "requests",
+        "runs",
+        "size",
+        "stops",
+        "time_ms",
+        "writes",
+        "zxid",
+    )
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
@@ -49,6 +59,8 @@ class Batch:
         self.size = 0
         #: Monotonic time of its first write, milliseconds.
         self.opened_ms = 0
+        #: It may end the configuration.
+        self.stops = False
         #: Which of this server's batches it is; set when it is closed.
         self.number = 0
         #: zxid of its first entry; set when it is executed.
@@ -82,7 +94,7 @@ class Batch:
 
     def payload(self, server_id: int) -> bytes:
         """The payload of the log record, from the server of that id."""
-        pieces = [_HEAD.pack(0, server_id, self.number)]
+        pieces = [_HEAD.pack(self.stops, server_id, self.number)]
         pack = INT.pack
         for _, caller, _, writes, _, logged in self.runs:
             if writes:

@@ -20,6 +20,7 @@ from zkserver.paxos.node import PaxosNode, alone
 from zkserver.replica import sessions
 from zkserver.replica.batch import Batch, Run, frame_starts, logged_runs, origin
 from zkserver.replica.connection import Caller, Connection, Phase
+from zkserver.replica.ensemble import Ensemble
 from zkserver.replica.executing import execute, run_frames
 from zkserver.replica.serving import serve
 from zkserver.replica.settings import ReplicaSettings
@@ -33,6 +34,7 @@ from zkserver.tree.tree import ZnodeTree
 from zkserver.tree.watches import Watches
 from zkserver.wire.jute import pack_buffer
 from zkserver.wire.opcodes import (
+    WRITES,
     EventType,
     Op,
     Perm,
@@ -42,6 +44,8 @@ from zkserver.wire.records import (
     pack_request,
 )
 
+#: No session has this id; it stands for one that belongs to another server by now.
+MOVED: Final = -(1 << 63)
 # Looked up for every readable event.
 _OPEN: Final = Phase.OPEN
 
@@ -69,6 +73,14 @@ class ReplicaCore:
         self.node = alone(settings.server_id)
         #: How much of the sequence is executed.
         self.executed = 0
+        #: The part that knows of other servers; None on a server that is alone for good.
+        self.ensemble: Ensemble | None = None
+        #: The server whose batch is being executed.
+        self.origin = settings.server_id
+        #: Operations that go through the log.
+        self.writes = WRITES
+        #: Batches that are full, or have to be alone; before :attr:`batch`.
+        self.closed: deque[Batch] = deque()
         #: Where the next writes go.
         self.batch = Batch()
         #: Our own batches that were closed and are not executed yet; oldest first.
@@ -173,20 +185,46 @@ class ReplicaCore:
     # The log pipeline.
 
     def collect(self, wall_ms: int, now_ms: int) -> None:
-        """Close the open batch and put it into the sequence, if this server leads."""
-        batch, node = self.batch, self.node
-        if not batch.runs or not node.leads:
+        """Close the open batch and put it into the sequence, or on the way there."""
+        if self.ensemble is not None:
+            self.ensemble.collect(wall_ms, now_ms)
             return
-        self.batch = Batch()
+        while (batch := self.close_batch()) is not None:
+            payload = batch.payload(self.settings.server_id)
+            self.propose_payload(payload, batch.writes, wall_ms, now_ms)
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether there are requests that are not on their way yet."""
+        return bool(self.batch.runs or self.closed)
+
+    def close_batch(self) -> Batch | None:
+        """Take the oldest batch that is not on its way yet; None when there is no request."""
+        if self.closed:
+            batch = self.closed.popleft()
+        elif self.batch.runs:
+            batch, self.batch = self.batch, Batch()
+        else:
+            return None
         self._number += 1
         batch.number = self._number
         self.in_flight.append(batch)
-        if counter_is_full(node.log.last_zxid, batch.writes):
+        return batch
+
+    def set_batch_apart(self) -> None:
+        """Let what comes next go into another batch than what has come."""
+        if self.batch.runs:
+            self.closed.append(self.batch)
+            self.batch = Batch()
+
+    def propose_payload(self, payload: bytes, entries: int, wall_ms: int, now_ms: int) -> None:
+        """Put ``entries`` writes into the sequence, on the leader."""
+        node = self.node
+        if counter_is_full(node.log.last_zxid, entries):
             node.begin_epoch(now_ms)
         log = node.log
         zxid = max(log.last_zxid, first_zxid(node.promised)) + 1
-        payload = batch.payload(self.settings.server_id)
-        node.propose(Record(log.end, batch.writes, zxid, wall_ms, payload))
+        node.propose(Record(log.end, entries, zxid, wall_ms, payload))
 
     def persisted(self, persist: Persist, now_ms: int) -> None:
         """What Paxos wanted on disk is there: execute everything that is decided by that."""
@@ -202,7 +240,9 @@ class ReplicaCore:
                 if record.end > node.decided:
                     break
                 self._execute(record, now_ms)
-            if node.is_alone:
+                if record.stops:
+                    node.go_on()
+            if self.ensemble is None:
                 # Nobody will ask for it.
                 node.log.trim(self.executed)
         if self.paused and self.outstanding <= self.settings.outstanding_max:
@@ -218,20 +258,39 @@ class ReplicaCore:
     def _execute(self, record: Record, now_ms: int) -> None:
         """Execute a decided record: a batch of our own with its replies, or another's."""
         self.executed = record.end
-        own = self.in_flight[0] if self.in_flight else None
-        if own is not None and origin(record.payload) == (self.settings.server_id, own.number):
-            self.in_flight.popleft()
-            own.zxid, own.time_ms = record.zxid, record.time_ms
-            execute(self, own, now_ms)
-            return
+        self.origin, number = origin(record.payload)
+        if self.in_flight and self.origin == self.settings.server_id:
+            own = self.in_flight[0]
+            if own.number == number:
+                self.in_flight.popleft()
+                own.zxid, own.time_ms = record.zxid, record.time_ms
+                if self.ensemble is not None:
+                    own.runs = [(run[0], self._still(run[1]), *run[2:]) for run in own.runs]
+                execute(self, own, now_ms)
+                return
         self.replay(record.payload, record.zxid, record.time_ms, count=record.entries)
+        if self.tree.removed_acls:
+            self.tree.removed_acls.clear()
         self.settle_digest(record.zxid, self.zxid)
+
+    def _still(self, caller: Caller) -> Caller:
+        """The caller, unless its session has moved away from the server that sent this.
+
+        Then it has no session any more: what it wrote over its old connection must not
+        take effect behind what it writes over the new one.
+        """
+        session = self.sessions.get(caller.session_id)
+        if session is None or session.owner == self.origin:
+            return caller
+        return caller.with_session(MOVED)
 
     def settle_digest(self, first: int, last: int) -> None:
         """After the entries from zxid ``first`` to ``last``: keep a digest now and then."""
         digest = self.tree.digest
         if first // INTERVAL_ZXIDS != (last + 1) // INTERVAL_ZXIDS:
             digest.note(last, self.tree.nodes)
+            if self.ensemble is not None:
+                self.ensemble.noted(last, digest.value)
         elif len(digest.touched) > DIGEST_TOUCHED_MAX:
             digest.fold(self.tree.nodes)
 
@@ -262,6 +321,8 @@ class ReplicaCore:
 
     def tick(self, now_ms: int) -> None:
         """Expire the sessions whose time is over, by entries in the log."""
+        if not self.node.leads:
+            return
         for session_id in self.expiry.expired(now_ms):
             self.stats.expired += 1
             self.propose(Caller(session_id, ()), Op.CLOSE_SESSION, b"", now_ms)
@@ -269,6 +330,8 @@ class ReplicaCore:
     def reap(self, wall_ms: int, now_ms: int, most: int) -> int:
         """Propose the removal of at most ``most`` idle containers and TTL znodes."""
         count = 0
+        if not self.node.leads:
+            return count
         for path in candidates(self.tree, wall_ms, self.settings.container_never_used_ms):
             if count == most:
                 break
@@ -298,6 +361,7 @@ class ReplicaCore:
         """
         number = 0
         for caller, frames in logged_runs(payload):
+            caller = self._still(caller)
             starts = frame_starts(frames)
             begin = max(0, first - number)
             end = len(starts) - 1 if count is None else min(len(starts) - 1, count - number)
@@ -306,6 +370,15 @@ class ReplicaCore:
                 run: Run = (None, caller, part, end - begin, end - begin, part)
                 run_frames(self, [run], zxid + number + begin, time_ms)
             number += len(starts) - 1
+
+    def join(self, node: PaxosNode, *, patience_ms: int, touch_ms: int, now_ms: int) -> None:
+        """Recovery is done: be one server among others, as ``node`` knows them.
+
+        The records in the log of ``node`` are executed once they are known to be decided.
+        """
+        self.recovered(node, now_ms)
+        self.ensemble = Ensemble(self, patience_ms=patience_ms, touch_ms=touch_ms, now_ms=now_ms)
+        self.writes = WRITES | {int(Op.SYNC)}
 
     def recovered(self, node: PaxosNode, now_ms: int) -> None:
         """Recovery is done: go on with ``node``, whose log begins where the state ends.

@@ -42,8 +42,11 @@ _PLAIN_TAIL: Final = pack_acl(OPEN) + INT.pack(CreateMode.PERSISTENT)
 _PLAIN_TAIL_BYTES: Final = len(_PLAIN_TAIL)
 _SET_DATA: Final = int(Op.SET_DATA)
 _MULTI: Final = int(Op.MULTI)
-_SESSION_OPS: Final = frozenset((int(Op.CREATE_SESSION), int(Op.CLOSE_SESSION)))
-_LOGGED: Final = WRITES | INTERNAL
+_SESSION_OPS: Final = frozenset(
+    (int(Op.CREATE_SESSION), int(Op.ATTACH_SESSION), int(Op.CLOSE_SESSION))
+)
+#: sync is logged where there are several servers.
+_LOGGED: Final = WRITES | INTERNAL | {int(Op.SYNC)}
 _HEAD_BYTES: Final = REQUEST_HEAD.size
 _FAST_BYTES: Final = REQUEST_HEAD_PATH.size
 #: A whole reply to setData: reply header and Stat, the latter as STAT_FOR_DATA has it.
@@ -102,7 +105,7 @@ def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> N
         append = unseen.append if conn is None or conn.phase is _CLOSED else conn.out.append
         known = caller.session_id in alive or not caller.session_id
         # Among reads nobody has looked at the operations yet: an internal one is a client's.
-        logged = _LOGGED if writes == count else WRITES
+        logged = _LOGGED if writes == count else core.writes
         pos, end = 0, len(frames)
         while pos < end:
             if end - pos >= _FAST_BYTES:

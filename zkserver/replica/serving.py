@@ -29,7 +29,8 @@ _LIST2: Final = int(Op.GET_CHILDREN2)
 _LISTS: Final = frozenset((int(Op.GET_CHILDREN), _LIST2))
 _AUTH: Final = int(Op.AUTH)
 _CLOSE: Final = int(Op.CLOSE_SESSION)
-_PLAIN_WRITES: Final = WRITES - {_CLOSE}
+_PLAIN_WRITES: Final = WRITES - {_CLOSE, int(Op.RECONFIG)}
+_RECONFIG: Final = int(Op.RECONFIG)
 _HEAD_BYTES: Final = REQUEST_HEAD.size
 _FAST_BYTES: Final = REQUEST_HEAD_PATH.size
 _unpack_head: Final = REQUEST_HEAD_PATH.unpack_from
@@ -52,7 +53,7 @@ def serve(core: ReplicaCore, conn: Connection, buf: bytes, now_ms: int) -> int:
     nodes, acls, listings = tree.nodes, tree.acls, tree.listings
     unpack, head = REQUEST_HEAD_PATH.unpack_from, REPLY_HEAD.pack
     append, zxid, ordinary = conn.out.append, core.zxid, core.is_ordinary
-    frame_max, large = core.settings.frame_bytes_max, 0
+    logged, frame_max, large = core.writes, core.settings.frame_bytes_max, 0
     end = len(buf)
     pos = answered = op = xid = 0
     while end - pos >= _FAST_BYTES:
@@ -84,7 +85,7 @@ def serve(core: ReplicaCore, conn: Connection, buf: bytes, now_ms: int) -> int:
                     if large > OUTPUT_STEP_BYTES:
                         break
                 continue
-        if op in WRITES and size >= 8:
+        if op in logged and size >= 8:
             break
         pos = answer_one(core, conn, buf, pos)
         answered += 1
@@ -98,7 +99,7 @@ def serve(core: ReplicaCore, conn: Connection, buf: bytes, now_ms: int) -> int:
         if end - pos >= _HEAD_BYTES and conn.phase < Phase.CLOSING:
             # A frame without a record, mostly a ping, as the last one.
             size, xid, op = REQUEST_HEAD.unpack_from(buf, pos)
-            if (size < 8 or pos + 4 + size <= end) and op not in WRITES:
+            if (size < 8 or pos + 4 + size <= end) and op not in logged:
                 pos = answer_one(core, conn, buf, pos)
                 answered += 1
     if answered:
@@ -170,6 +171,7 @@ def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: i
             _enqueue_writes(core, conn, buf[start:], writes, now_ms)
             conn.last_op, conn.last_xid = op, xid
             return end
+    logged = core.writes
     write_start = start if writes else -1
     reads = op = xid = 0
     segments: list[bytes] = []
@@ -179,10 +181,22 @@ def enqueue(core: ReplicaCore, conn: Connection, buf: bytes, pos: int, now_ms: i
         after = pos + 4 + size
         if after > end or size < 8 or size > frame_max:
             break
-        if op in WRITES and (ordinary or is_allowed(core, conn, op)):
+        if op in logged and (ordinary or is_allowed(core, conn, op)):
             if reads and not writes:
                 _add_run(core, conn, buf[start:pos], 0, reads, segments, now_ms)
                 start, reads = pos, 0
+            if op == _RECONFIG:
+                # It may end the configuration, so it is a record of its own.
+                if write_start >= 0:
+                    segments.append(buf[write_start:pos])
+                _add_run(core, conn, buf[start:pos], writes, reads, segments, now_ms)
+                core.set_batch_apart()
+                _enqueue_writes(core, conn, buf[pos:after], 1, now_ms)
+                core.batch.stops = core.ensemble is not None
+                core.set_batch_apart()
+                pos = start = after
+                writes, reads, write_start, segments = 0, 0, -1, []
+                continue
             if write_start < 0:
                 write_start = pos
             writes += 1

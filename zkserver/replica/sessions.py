@@ -6,6 +6,7 @@ Source: ``ZooKeeperServer.processConnectRequest``, ``finishSessionInit``,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from zkserver.replica.connection import Caller, Connection, Phase
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from zkserver.replica.core import ReplicaCore
 
 _CREATE_SESSION: Final = int(Op.CREATE_SESSION)
+_ATTACH_SESSION: Final = int(Op.ATTACH_SESSION)
 _LONG_MIN: Final = -(1 << 63)
 _ID_MASK: Final = (1 << 64) - 1
 _REFUSED_PASSWORD: Final = bytes(PASSWORD_BYTES)
@@ -93,15 +95,8 @@ def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_m
     core.next_session_id = session_id + 1 if session_id != _LONG_MIN - 1 else _LONG_MIN + 1
     conn.session_id = session_id
     conn.caller = conn.caller.with_session(session_id)
-    conn.phase = Phase.CONNECTING
     body = INT.pack(conn.timeout_ms) + pack_buffer(core.random_bytes(PASSWORD_BYTES))
-    batch = core.batch
-    if not batch.runs:
-        batch.opened_ms = now_ms
-    batch.add_one(conn, conn.caller, pack_request(0, Op.CREATE_SESSION, body))
-    conn.pending = batch
-    conn.queued += 1
-    core.outstanding += 1
+    _ask(core, conn, Op.CREATE_SESSION, body, now_ms)
 
 
 def _reattach(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_ms: int) -> None:
@@ -111,16 +106,18 @@ def _reattach(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_
         # Even a wrong password throws the old connection out, as Apache's server does.
         core.end(before, "the session was opened on another connection")
         before.out.clear()
+    if core.ensemble is not None:
+        # Whether the session lives is for the sequence to say: it may have been opened,
+        # or ended, on another server a moment ago.
+        conn.caller = conn.caller.with_session(request.session_id)
+        body = INT.pack(conn.timeout_ms) + pack_buffer(request.password)
+        _ask(core, conn, Op.ATTACH_SESSION, body, now_ms)
+        return
     session = core.sessions.get(request.session_id)
     live = core.expiry.sessions.get(request.session_id)
     gone = session is None or live is None or live.closing
     if gone or session is None or session.password != request.password:
-        conn.out.append(
-            pack_connect_response(
-                0, 0, _REFUSED_PASSWORD, read_only=False if conn.has_read_only else None
-            )
-        )
-        core.end(conn, "refused: the session is gone or the password is wrong")
+        _refuse(core, conn)
         return
     conn.session_id = session.session_id
     conn.caller = conn.caller.with_session(session.session_id)
@@ -131,6 +128,24 @@ def _reattach(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_
         pending.hold(conn, conn.caller, b"", 0)
         conn.pending = pending
     core.resume(conn, now_ms)
+
+
+def _ask(core: ReplicaCore, conn: Connection, op: int, body: bytes, now_ms: int) -> None:
+    """Put the handshake's own entry into the log; the connection waits for it."""
+    conn.phase = Phase.CONNECTING
+    batch = core.batch
+    if not batch.runs:
+        batch.opened_ms = now_ms
+    batch.add_one(conn, conn.caller, pack_request(0, op, body))
+    conn.pending = batch
+    conn.queued += 1
+    core.outstanding += 1
+
+
+def _refuse(core: ReplicaCore, conn: Connection) -> None:
+    read_only = False if conn.has_read_only else None
+    conn.out.append(pack_connect_response(0, 0, _REFUSED_PASSWORD, read_only=read_only))
+    core.end(conn, "refused: the session is gone or the password is wrong")
 
 
 def _open(core: ReplicaCore, conn: Connection, session: Session, now_ms: int) -> None:
@@ -152,12 +167,12 @@ def _open(core: ReplicaCore, conn: Connection, session: Session, now_ms: int) ->
 def apply(
     core: ReplicaCore, conn: Connection | None, caller: Caller, op: int, record: bytes, xid: int
 ) -> None:
-    """Execute a logged createSession or closeSession; ``record`` is the former's."""
+    """Execute a logged createSession, attachSession or closeSession; ``record`` is its body."""
     session_id = caller.session_id
     if op == _CREATE_SESSION:
         # Timeout and password, as this server wrote them itself.
         timeout_ms: int = INT.unpack_from(record)[0]
-        session = Session(session_id, timeout_ms, record[8:])
+        session = Session(session_id, timeout_ms, record[8:], core.origin)
         core.sessions[session_id] = session
         if conn is None:
             return
@@ -169,6 +184,9 @@ def apply(
             # The client left before its session was made: it can still expire.
             core.expiry.track(session_id, timeout_ms, core.now_ms)
         return
+    if op == _ATTACH_SESSION:
+        _attach(core, conn, session_id, record)
+        return
     core.end_session(session_id)
     attached = core.attached.get(session_id)
     if conn is not None and conn.phase < Phase.CLOSED:
@@ -179,3 +197,26 @@ def apply(
         # It expired: its connection is dropped without a word.
         core.end(attached, "the session expired")
         attached.out.clear()
+
+
+def _attach(core: ReplicaCore, conn: Connection | None, session_id: int, record: bytes) -> None:
+    """The session moves to the server whose batch this is, if the password is right."""
+    timeout_ms: int = INT.unpack_from(record)[0]
+    session = core.sessions.get(session_id)
+    is_right = session is not None and session.password == record[8:]
+    if session is not None and is_right:
+        session = core.sessions[session_id] = replace(session, owner=core.origin)
+        attached = core.attached.get(session_id)
+        if attached is not None and attached is not conn:
+            core.end(attached, "the session was opened on another connection")
+            attached.out.clear()
+        core.expiry.track(session_id, timeout_ms, core.now_ms)
+    if conn is None or conn.phase is not Phase.CONNECTING:
+        return
+    if session is None or not is_right:
+        _refuse(core, conn)
+        return
+    conn.session_id = session_id
+    _open(core, conn, session, core.now_ms)
+    if conn.inbuf:
+        core.after_open.append(conn)

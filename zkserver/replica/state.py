@@ -26,7 +26,8 @@ from zkserver.wire.records import pack_acl, read_acl
 if TYPE_CHECKING:
     from zkserver.replica.core import ReplicaCore
 
-_SESSION: Final = struct.Struct(">qii")
+#: Id, timeout, owner, length of the password.
+_SESSION: Final = struct.Struct(">qiii")
 _PAIR: Final = struct.Struct(">ii")
 _PATH_NUMBER: Final = struct.Struct(">iq")
 _DIGEST, _SESSIONS, _NODES = b"D", b"S", b"N"
@@ -81,7 +82,7 @@ def dump(tree: State) -> Iterator[bytes]:
     yield from _blocks(
         _SESSIONS,
         (
-            _SESSION.pack(s.session_id, s.timeout_ms, len(s.password)) + s.password
+            _SESSION.pack(s.session_id, s.timeout_ms, s.owner, len(s.password)) + s.password
             for s in sessions.values()
         ),
     )
@@ -181,9 +182,9 @@ def _load_nodes(tree: ZnodeTree, block: bytes) -> None:
 def _load_sessions(sessions: dict[int, Session], block: bytes) -> None:
     pos = 1
     while pos < len(block):
-        session_id, timeout_ms, size = _SESSION.unpack_from(block, pos)
+        session_id, timeout_ms, owner, size = _SESSION.unpack_from(block, pos)
         pos += _SESSION.size
-        sessions[session_id] = Session(session_id, timeout_ms, block[pos : pos + size])
+        sessions[session_id] = Session(session_id, timeout_ms, block[pos : pos + size], owner)
         pos += size
 
 

@@ -240,6 +240,12 @@ def _multi_failure(count: int, position: int, code: int) -> bytes:
 
 #: Operation -> handler, for what goes through the log and is not in ``IN_PLACE``, but for
 #: the starts and ends of sessions.
+def _sync(execution: Execution, op: int, reader: Reader) -> bytes | int:
+    # Its place in the sequence is all there is to it.
+    del execution, op
+    return pack_buffer(reader.string())
+
+
 HANDLERS: Final[dict[int, Callable[[Execution, int, Reader], bytes | int]]] = {
     Op.CREATE2: _create,
     Op.CREATE_CONTAINER: _create,
@@ -248,6 +254,7 @@ HANDLERS: Final[dict[int, Callable[[Execution, int, Reader], bytes | int]]] = {
     Op.SET_ACL: _set_acl,
     Op.MULTI: _multi,
     Op.RECONFIG: _reconfig,
+    Op.SYNC: _sync,
 }
 
 

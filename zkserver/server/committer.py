@@ -81,7 +81,7 @@ class Committer:
         core = self.core
         if self._in_flight is not None:
             return
-        if self._threaded and core.batch.runs and self._should_linger():
+        if self._threaded and core.has_batches and self._should_linger():
             return
         self._linger_until = 0.0
         self._last_writes = core.batch.writes

@@ -134,7 +134,7 @@ class Loop:
                 self.flush(client, now)
             else:
                 self.drop(client)
-        if core.batch.runs:
+        if core.has_batches:
             self.committer.commit(now)
         self._flush_dirty(now)
 
@@ -248,7 +248,7 @@ class Loop:
         if now >= self._next_reap_ms:
             self._next_reap_ms = now + self.config.container_check_interval_ms
             core.reap(time.time_ns() // 1_000_000, now, self._reap_budget_per_check)
-        if core.batch.runs:
+        if core.has_batches:
             self.committer.commit(now)
         self._flush_dirty(now)
         problem = self.snapshotter.poll()

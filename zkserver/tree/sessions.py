@@ -26,6 +26,8 @@ class Session:
     timeout_ms: int
     #: 16 bytes that a client must present to attach to the session again.
     password: bytes
+    #: Id of the server with the connection that was attached last.
+    owner: int
 
 
 class Liveness:

@@ -45,6 +45,8 @@ class Op(IntEnum):
     WHO_AM_I = 107
     CREATE_SESSION = -10
     CLOSE_SESSION = -11
+    #: Ours: a client has moved its session to another connection, maybe on another server.
+    ATTACH_SESSION = -12
     ERROR = -1
 
 
@@ -145,7 +147,9 @@ WRITES: Final = frozenset(
 )
 
 #: Operations that only the server itself may put into the log.
-INTERNAL: Final = frozenset(int(op) for op in (Op.CREATE_SESSION, Op.DELETE_CONTAINER))
+INTERNAL: Final = frozenset(
+    int(op) for op in (Op.CREATE_SESSION, Op.ATTACH_SESSION, Op.DELETE_CONTAINER)
+)
 
 #: What ``cons`` calls the last operation of a connection (``Request.op2String``).
 OP_NAMES: Final[dict[int, str]] = {

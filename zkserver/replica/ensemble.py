@@ -1,0 +1,209 @@
+"""One replica among others: what it forwards, reports and compares.
+
+A write of a client is put into the sequence by the leader, whichever server the client is
+connected to. A follower therefore forwards its batches. Its own batches come back to it in
+the sequence, where it knows them by number and answers their clients.
+
+When the leader changes, what was forwarded may or may not have reached a log. Once this
+server's log is in step with the new leader's, it holds everything that can still be
+decided of that; what is missing never will be, and is forwarded again, in order. So a
+write is applied once, and no client notices more than a delay.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from zkserver.errors import invariant
+from zkserver.replica.batch import Batch, origin
+from zkserver.replica.peer_messages import DigestNote, Forward, PeerMessage, ReplicaMessage, Touch
+
+if TYPE_CHECKING:
+    from zkserver.paxos.leader import Leader
+    from zkserver.replica.core import ReplicaCore
+
+#: Digests of the leader kept until this server has come as far.
+_NOTES_MAX: Final = 64
+
+
+class Ensemble:
+    """The part of a :class:`ReplicaCore` that knows of other servers.
+
+    ``patience_ms`` is how long clients are kept while this server is in step with no
+    leader; ``touch_ms`` how often it reports which sessions it has heard from.
+    """
+
+    def __init__(self, core: ReplicaCore, *, patience_ms: int, touch_ms: int, now_ms: int) -> None:
+        self.core = core
+        self.patience_ms = patience_ms
+        self.touch_ms = touch_ms
+        self.outbox: list[tuple[int, ReplicaMessage]] = []
+        #: On the leader: forwarded batches that cannot be proposed yet, and from whom.
+        self.waiting: deque[tuple[int, Forward]] = deque()
+        #: Monotonic time when we were last in step with a leader, milliseconds.
+        self.in_step_ms = now_ms - patience_ms
+        #: ``node.syncs`` when batches were last forwarded or proposed.
+        self._syncs = -1
+        self._touched_ms = now_ms
+        self._graced: Leader | None = None
+        #: zxid -> the leader's digest, where this server has not come as far.
+        self._notes: dict[int, int] = {}
+
+    # Messages.
+
+    def received(self, peer_id: int, message: PeerMessage, now_ms: int) -> None:
+        """Something came from another server."""
+        core = self.core
+        if isinstance(message, Forward):
+            self._forwarded(peer_id, message)
+        elif isinstance(message, Touch):
+            for session_id in message.session_ids:
+                live = core.expiry.sessions.get(session_id)
+                if live is not None:
+                    live.heard_ms = now_ms
+        elif isinstance(message, DigestNote):
+            self._compare(message)
+        else:
+            core.node.received(peer_id, message, now_ms)
+
+    def unlinked(self, peer_id: int, now_ms: int) -> None:
+        """The link is down: what waits of that server will come again."""
+        self.waiting = deque(item for item in self.waiting if item[0] != peer_id)
+        self.core.node.unlinked(peer_id, now_ms)
+
+    def take_outbox(self) -> list[tuple[int, PeerMessage]]:
+        """Messages to send now; those to a server in their order."""
+        outbox: list[tuple[int, PeerMessage]] = []
+        outbox += self.core.node.take_outbox()
+        outbox += self.outbox
+        self.outbox.clear()
+        return outbox
+
+    def _forwarded(self, peer_id: int, message: Forward) -> None:
+        leader = self.core.node.leader
+        if leader is not None and leader.ballot == message.ballot:
+            self.waiting.append((peer_id, message))
+
+    # The pipeline.
+
+    def collect(self, wall_ms: int, now_ms: int) -> None:
+        """Propose or forward what has come in, if we are in step with a leader."""
+        core, node = self.core, self.core.node
+        ballot = node.synced_leader
+        if ballot is None:
+            return
+        self.in_step_ms = now_ms
+        if node.leader is None:
+            self.waiting.clear()
+        elif not node.leads:
+            # It ends a configuration; the next leader will be asked.
+            return
+        if self._syncs != node.syncs:
+            self._syncs = node.syncs
+            self._again(wall_ms)
+        while self.waiting and node.leads:
+            _, forward = self.waiting.popleft()
+            if forward.ballot == ballot:
+                core.propose_payload(forward.payload, forward.entries, wall_ms, now_ms)
+        while node.leads or node.leader is None:
+            batch = core.close_batch()
+            if batch is None:
+                break
+            self._hand_over(batch, wall_ms)
+
+    def _again(self, wall_ms: int) -> None:
+        """After a change of leader: hand over again what is in nobody's log."""
+        core = self.core
+        mine = core.settings.server_id
+        logged = {
+            number
+            for server_id, number in (
+                origin(record.payload) for record in core.node.log.since(core.executed)
+            )
+            if server_id == mine
+        }
+        for batch in core.in_flight:
+            if batch.number not in logged:
+                self._hand_over(batch, wall_ms)
+
+    def _hand_over(self, batch: Batch, wall_ms: int) -> None:
+        core, node = self.core, self.core.node
+        payload = batch.payload(core.settings.server_id)
+        if node.leader is not None:
+            core.propose_payload(payload, batch.writes, wall_ms, core.now_ms)
+        elif node.follower is not None:
+            leader_id, ballot = node.follower.leader_id, node.follower.ballot
+            self.outbox.append((leader_id, Forward(ballot, batch.writes, payload)))
+
+    # Time.
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether we have a leader whose sequence we have."""
+        return self.core.node.synced_leader is not None
+
+    def tick(self, now_ms: int) -> None:
+        """Time went by: report signs of life; a new leader gives everybody time."""
+        core, node = self.core, self.core.node
+        node.tick(now_ms)
+        if self.is_in_step:
+            self.in_step_ms = now_ms
+        if node.leads and self._graced is not node.leader:
+            self._graced = node.leader
+            for live in core.expiry.sessions.values():
+                live.heard_ms = now_ms
+                live.closing = False
+        if now_ms - self._touched_ms >= self.touch_ms:
+            self._touch(now_ms)
+
+    def _touch(self, now_ms: int) -> None:
+        core, follower = self.core, self.core.node.follower
+        since, self._touched_ms = self._touched_ms, now_ms
+        if follower is None or not follower.is_synced:
+            return
+        heard = tuple(
+            session_id
+            for session_id, conn in core.attached.items()
+            if conn.live is not None and conn.live.heard_ms >= since
+        )
+        if heard:
+            self.outbox.append((follower.leader_id, Touch(heard)))
+
+    def serves(self, now_ms: int) -> bool:
+        """Whether clients may be served: we have been in step not too long ago."""
+        return now_ms - self.in_step_ms < self.patience_ms
+
+    # Digests.
+
+    def noted(self, zxid: int, digest: int) -> None:
+        """This server has settled its digest as of ``zxid``."""
+        expected = self._notes.pop(zxid, None)
+        invariant(
+            expected is None or expected == digest,
+            "this replica's tree differs from the leader's",
+            zxid=zxid,
+            digest=digest,
+            leader=expected,
+        )
+        leader = self.core.node.leader
+        if leader is not None and leader.is_accepting:
+            self.outbox += [(peer_id, DigestNote(zxid, digest)) for peer_id in leader.synced]
+
+    def _compare(self, note: DigestNote) -> None:
+        if note.zxid > self.core.zxid:
+            self._notes[note.zxid] = note.digest
+            if len(self._notes) > _NOTES_MAX:
+                del self._notes[next(iter(self._notes))]
+            return
+        for zxid, digest in reversed(self.core.tree.digest.history):
+            if zxid == note.zxid:
+                invariant(
+                    digest == note.digest,
+                    "this replica's tree differs from the leader's",
+                    zxid=zxid,
+                    digest=digest,
+                    leader=note.digest,
+                )
+            if zxid <= note.zxid:
+                break
