@@ -181,4 +181,9 @@ def test_reads_writes_and_internal_operations_are_apart() -> None:
     assert not WRITES & INTERNAL
     reads = {Op.GET_DATA, Op.EXISTS, Op.GET_CHILDREN, Op.GET_CHILDREN2, Op.GET_ACL, Op.SYNC}
     assert not WRITES & reads
-    assert {Op.CREATE_SESSION, Op.ATTACH_SESSION, Op.DELETE_CONTAINER} == INTERNAL
+    assert {
+        Op.CREATE_SESSION,
+        Op.ATTACH_SESSION,
+        Op.EXPIRE_SESSION,
+        Op.DELETE_CONTAINER,
+    } == INTERNAL

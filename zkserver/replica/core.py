@@ -46,6 +46,10 @@ from zkserver.wire.records import (
 
 #: No session has this id; it stands for one that belongs to another server by now.
 MOVED: Final = -(1 << 63)
+#: What concerns a session whichever server it belongs to, as it stands in a frame.
+_OWNERLESS: Final = frozenset(
+    op.to_bytes(4, "big", signed=True) for op in (Op.ATTACH_SESSION, Op.EXPIRE_SESSION)
+)
 # Looked up for every readable event.
 _OPEN: Final = Phase.OPEN
 
@@ -265,7 +269,7 @@ class ReplicaCore:
                 self.in_flight.popleft()
                 own.zxid, own.time_ms = record.zxid, record.time_ms
                 if self.ensemble is not None:
-                    own.runs = [(run[0], self._still(run[1]), *run[2:]) for run in own.runs]
+                    own.runs = [(run[0], self._still(run[1], run[2]), *run[2:]) for run in own.runs]
                 execute(self, own, now_ms)
                 return
         self.replay(record.payload, record.zxid, record.time_ms, count=record.entries)
@@ -273,14 +277,14 @@ class ReplicaCore:
             self.tree.removed_acls.clear()
         self.settle_digest(record.zxid, self.zxid)
 
-    def _still(self, caller: Caller) -> Caller:
+    def _still(self, caller: Caller, frames: bytes) -> Caller:
         """The caller, unless its session has moved away from the server that sent this.
 
         Then it has no session any more: what it wrote over its old connection must not
         take effect behind what it writes over the new one.
         """
         session = self.sessions.get(caller.session_id)
-        if session is None or session.owner == self.origin:
+        if session is None or session.owner == self.origin or frames[8:12] in _OWNERLESS:
             return caller
         return caller.with_session(MOVED)
 
@@ -325,7 +329,7 @@ class ReplicaCore:
             return
         for session_id in self.expiry.expired(now_ms):
             self.stats.expired += 1
-            self.propose(Caller(session_id, ()), Op.CLOSE_SESSION, b"", now_ms)
+            self.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, b"", now_ms)
 
     def reap(self, wall_ms: int, now_ms: int, most: int) -> int:
         """Propose the removal of at most ``most`` idle containers and TTL znodes."""
@@ -345,7 +349,7 @@ class ReplicaCore:
         if live is None or live.closing:
             return False
         live.closing = True
-        self.propose(Caller(session_id, ()), Op.CLOSE_SESSION, b"", now_ms)
+        self.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, b"", now_ms)
         return True
 
     # Recovery.
@@ -361,7 +365,7 @@ class ReplicaCore:
         """
         number = 0
         for caller, frames in logged_runs(payload):
-            caller = self._still(caller)
+            caller = self._still(caller, frames)
             starts = frame_starts(frames)
             begin = max(0, first - number)
             end = len(starts) - 1 if count is None else min(len(starts) - 1, count - number)

@@ -43,7 +43,7 @@ _PLAIN_TAIL_BYTES: Final = len(_PLAIN_TAIL)
 _SET_DATA: Final = int(Op.SET_DATA)
 _MULTI: Final = int(Op.MULTI)
 _SESSION_OPS: Final = frozenset(
-    (int(Op.CREATE_SESSION), int(Op.ATTACH_SESSION), int(Op.CLOSE_SESSION))
+    int(op) for op in (Op.CREATE_SESSION, Op.ATTACH_SESSION, Op.CLOSE_SESSION, Op.EXPIRE_SESSION)
 )
 #: sync is logged where there are several servers.
 _LOGGED: Final = WRITES | INTERNAL | {int(Op.SYNC)}

@@ -47,6 +47,8 @@ class Op(IntEnum):
     CLOSE_SESSION = -11
     #: Ours: a client has moved its session to another connection, maybe on another server.
     ATTACH_SESSION = -12
+    #: Ours: the leader ends a session that was not heard from.
+    EXPIRE_SESSION = -13
     ERROR = -1
 
 
@@ -148,7 +150,7 @@ WRITES: Final = frozenset(
 
 #: Operations that only the server itself may put into the log.
 INTERNAL: Final = frozenset(
-    int(op) for op in (Op.CREATE_SESSION, Op.ATTACH_SESSION, Op.DELETE_CONTAINER)
+    int(op) for op in (Op.CREATE_SESSION, Op.ATTACH_SESSION, Op.EXPIRE_SESSION, Op.DELETE_CONTAINER)
 )
 
 #: What ``cons`` calls the last operation of a connection (``Request.op2String``).
