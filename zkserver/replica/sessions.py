@@ -175,6 +175,9 @@ def apply(
         session = Session(session_id, timeout_ms, record[8:], core.origin)
         core.sessions[session_id] = session
         if conn is None:
+            if core.ensemble is not None:
+                # Whoever leads next has to know how long it may live.
+                core.expiry.track(session_id, timeout_ms, core.now_ms)
             return
         if conn.phase is Phase.CONNECTING:
             _open(core, conn, session, core.now_ms)
