@@ -159,7 +159,7 @@ def test_every_operation_a_client_may_send_is_generated() -> None:
     generator = Generator(_FIXED_SEED)
     seen = {generator.request(SessionView()).op for _ in range(20_000)}
     internal = {Op.NOTIFICATION, Op.ERROR, Op.CREATE_SESSION, Op.DELETE_CONTAINER}
-    internal |= {Op.ATTACH_SESSION, Op.EXPIRE_SESSION}
+    internal |= {Op.ATTACH_SESSION, Op.EXPIRE_SESSION, Op.FOUND}
     by_driver = {Op.CLOSE_SESSION}
     only_in_multi = {Op.CHECK}
     assert set(Op) - internal - by_driver - only_in_multi <= seen

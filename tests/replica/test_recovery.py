@@ -21,7 +21,7 @@ from tests.replica.driver import (
 from zkserver.errors import StartError
 from zkserver.paxos.node import alone
 from zkserver.replica.core import ReplicaCore
-from zkserver.replica.state import State, dump, load
+from zkserver.replica.state import FORMAT, State, dump, load
 
 READ_ONLY = raw.pack_vector(
     [raw.pack_int(1) + raw.pack_bytes(b"world") + raw.pack_bytes(b"anyone")]
@@ -164,7 +164,7 @@ def test_ephemeral_of_a_loaded_snapshot_goes_with_its_session(written: Driver) -
 
 
 def test_snapshot_of_another_format_is_refused(driver: Driver) -> None:
-    with pytest.raises(StartError, match="state format 9, this version reads 1"):
+    with pytest.raises(StartError, match=f"state format 9, this version reads {FORMAT}"):
         load(driver.new_core(), [b"F" + raw.pack_int(9)])
 
 

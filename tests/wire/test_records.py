@@ -185,5 +185,6 @@ def test_reads_writes_and_internal_operations_are_apart() -> None:
         Op.CREATE_SESSION,
         Op.ATTACH_SESSION,
         Op.EXPIRE_SESSION,
+        Op.FOUND,
         Op.DELETE_CONTAINER,
     } == INTERNAL

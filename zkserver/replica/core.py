@@ -79,6 +79,10 @@ class ReplicaCore:
         self.executed = 0
         #: The part that knows of other servers; None on a server that is alone for good.
         self.ensemble: Ensemble | None = None
+        #: By which the servers of an ensemble know one another; empty before its first entry.
+        self.cluster_id = b""
+        #: Of the configuration in which the loaded state was left.
+        self.configuration_number = 0
         #: The server whose batch is being executed.
         self.origin = settings.server_id
         #: Operations that go through the log.
@@ -393,9 +397,16 @@ class ReplicaCore:
         self.node = node
         self.executed = node.log.start
         self.zxid = max(self.zxid, node.log.start_zxid)
+        self.track_all(now_ms)
+        self.tree.digest.fold(self.tree.nodes)
+
+    def track_all(self, now_ms: int) -> None:
+        """Give every session its full timeout, and forget those that are no more."""
+        for session_id in tuple(self.expiry.sessions):
+            if session_id not in self.sessions:
+                self.expiry.forget(session_id)
         for session in self.sessions.values():
             self.expiry.track(session.session_id, session.timeout_ms, now_ms)
-        self.tree.digest.fold(self.tree.nodes)
 
     def end_session(self, session_id: int) -> None:
         """Remove a session and its ephemerals, and tell the watchers."""

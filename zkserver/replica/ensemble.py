@@ -13,11 +13,18 @@ write is applied once, and no client notices more than a delay.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from zkserver.errors import invariant
 from zkserver.replica.batch import Batch, origin
+from zkserver.replica.connection import Caller, Phase
 from zkserver.replica.peer_messages import DigestNote, Forward, PeerMessage, ReplicaMessage, Touch
+from zkserver.replica.sessions import CLUSTER_ID_BYTES
+from zkserver.replica.state import load
+from zkserver.tree.node import data_of
+from zkserver.tree.tree import CONFIG_PATH
+from zkserver.wire.opcodes import Op
 
 if TYPE_CHECKING:
     from zkserver.paxos.leader import Leader
@@ -47,6 +54,11 @@ class Ensemble:
         self._syncs = -1
         self._touched_ms = now_ms
         self._graced: Leader | None = None
+        #: The membership that this server was started with, as /zookeeper/config has it.
+        self.membership_text = b""
+        #: Whether that outweighs what the tree says: membership is changed by editing files.
+        self.imposes_membership = False
+        self._founding: Leader | None = None
         #: zxid -> the leader's digest, where this server has not come as far.
         self._notes: dict[int, int] = {}
 
@@ -102,6 +114,8 @@ class Ensemble:
         if self._syncs != node.syncs:
             self._syncs = node.syncs
             self._again(wall_ms)
+        if node.leads and self._founding is not node.leader:
+            self._found(now_ms)
         while self.waiting and node.leads:
             _, forward = self.waiting.popleft()
             if forward.ballot == ballot:
@@ -111,6 +125,17 @@ class Ensemble:
             if batch is None:
                 break
             self._hand_over(batch, wall_ms)
+
+    def _found(self, now_ms: int) -> None:
+        """Once in each term: see that the ensemble has its id and says who belongs to it."""
+        core = self.core
+        self._founding = core.node.leader
+        told = data_of(core.tree.nodes[CONFIG_PATH]) or b""
+        if core.cluster_id and (told == self.membership_text or not self.imposes_membership):
+            return
+        text = told if core.cluster_id and not self.imposes_membership else self.membership_text
+        body = core.random_bytes(CLUSTER_ID_BYTES) + text
+        core.propose(Caller(0, ()), Op.FOUND, body, now_ms)
 
     def _again(self, wall_ms: int) -> None:
         """After a change of leader: hand over again what is in nobody's log."""
@@ -149,6 +174,8 @@ class Ensemble:
         node.tick(now_ms)
         if self.is_in_step:
             self.in_step_ms = now_ms
+        elif not self.serves(now_ms) and core.attached:
+            self.drop_clients("this server has no leader")
         if node.leads and self._graced is not node.leader:
             self._graced = node.leader
             for live in core.expiry.sessions.values():
@@ -173,6 +200,34 @@ class Ensemble:
     def serves(self, now_ms: int) -> bool:
         """Whether clients may be served: we have been in step not too long ago."""
         return now_ms - self.in_step_ms < self.patience_ms
+
+    def drop_clients(self, why: str) -> None:
+        """End all connections; their clients will look for another server."""
+        core = self.core
+        waiting = [run[0] for batch in core.in_flight for run in batch.runs]
+        waiting += [run[0] for batch in (*core.closed, core.batch) for run in batch.runs]
+        for conn in (*core.attached.values(), *waiting):
+            if conn is not None and conn.phase < Phase.CLOSING:
+                conn.out.clear()
+                core.end(conn, why)
+
+    def installed(self, blocks: Iterable[bytes], index: int, zxid: int, now_ms: int) -> None:
+        """Go on from a snapshot of another server, which is on our disk by now.
+
+        What our clients have on its way may be in it or not, and their watches have missed
+        events: they are sent away, and find both out when they come back.
+        """
+        core = self.core
+        if index <= core.executed:
+            return
+        self.drop_clients("this server was brought up to date by a snapshot")
+        for batch in core.in_flight:
+            core.outstanding -= batch.requests
+        core.in_flight.clear()
+        load(core, blocks)
+        core.zxid, core.executed = zxid, index
+        core.track_all(now_ms)
+        core.node.installed(index, zxid)
 
     # Digests.
 

@@ -43,7 +43,14 @@ _PLAIN_TAIL_BYTES: Final = len(_PLAIN_TAIL)
 _SET_DATA: Final = int(Op.SET_DATA)
 _MULTI: Final = int(Op.MULTI)
 _SESSION_OPS: Final = frozenset(
-    int(op) for op in (Op.CREATE_SESSION, Op.ATTACH_SESSION, Op.CLOSE_SESSION, Op.EXPIRE_SESSION)
+    int(op)
+    for op in (
+        Op.CREATE_SESSION,
+        Op.ATTACH_SESSION,
+        Op.CLOSE_SESSION,
+        Op.EXPIRE_SESSION,
+        Op.FOUND,
+    )
 )
 #: sync is logged where there are several servers.
 _LOGGED: Final = WRITES | INTERNAL | {int(Op.SYNC)}

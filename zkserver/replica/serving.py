@@ -37,8 +37,8 @@ _unpack_head: Final = REQUEST_HEAD_PATH.unpack_from
 _pack_head: Final = REPLY_HEAD.pack
 #: What is longer is hardly a single read.
 _SINGLE_BYTES_MAX: Final = 256
-#: The same as they stand in a frame, at bytes 8 to 12.
-_WRITE_CODES: Final = frozenset(op.to_bytes(4, "big") for op in _PLAIN_WRITES)
+#: All writes as they stand in a frame, at bytes 8 to 12.
+_WRITE_CODES: Final = frozenset(op.to_bytes(4, "big", signed=True) for op in WRITES)
 #: Operations that a connection may do before it proved an enforced scheme.
 _ALWAYS_ALLOWED: Final = frozenset((_AUTH, int(Op.SASL)))
 

@@ -6,7 +6,6 @@ Source: ``ZooKeeperServer.processConnectRequest``, ``finishSessionInit``,
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from zkserver.replica.connection import Caller, Connection, Phase
@@ -27,8 +26,11 @@ if TYPE_CHECKING:
 
 _CREATE_SESSION: Final = int(Op.CREATE_SESSION)
 _ATTACH_SESSION: Final = int(Op.ATTACH_SESSION)
+_FOUND: Final = int(Op.FOUND)
 _LONG_MIN: Final = -(1 << 63)
 _ID_MASK: Final = (1 << 64) - 1
+#: A random number by which an ensemble is known.
+CLUSTER_ID_BYTES: Final = 16
 _REFUSED_PASSWORD: Final = bytes(PASSWORD_BYTES)
 
 
@@ -78,6 +80,9 @@ def first_bytes(core: ReplicaCore, conn: Connection, now_ms: int) -> None:
 
 def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_ms: int) -> None:
     conn.has_read_only = request.has_read_only
+    if core.ensemble is not None and not core.ensemble.serves(now_ms):
+        core.end(conn, "this server has no leader")
+        return
     if request.last_zxid_seen > core.zxid:
         core.end(
             conn,
@@ -167,7 +172,7 @@ def _open(core: ReplicaCore, conn: Connection, session: Session, now_ms: int) ->
 def apply(
     core: ReplicaCore, conn: Connection | None, caller: Caller, op: int, record: bytes, xid: int
 ) -> None:
-    """Execute a logged createSession, attachSession or closeSession; ``record`` is its body."""
+    """Execute an entry that concerns sessions or the ensemble; ``record`` is its body."""
     session_id = caller.session_id
     if op == _CREATE_SESSION:
         # Timeout and password, as this server wrote them itself.
@@ -186,6 +191,10 @@ def apply(
         else:
             # The client left before its session was made: it can still expire.
             core.expiry.track(session_id, timeout_ms, core.now_ms)
+        return
+    if op == _FOUND:
+        core.cluster_id = core.cluster_id or record[:CLUSTER_ID_BYTES]
+        core.tree.plant_membership(record[CLUSTER_ID_BYTES:])
         return
     if op == _ATTACH_SESSION:
         _attach(core, conn, session_id, record)
@@ -208,7 +217,7 @@ def _attach(core: ReplicaCore, conn: Connection | None, session_id: int, record:
     session = core.sessions.get(session_id)
     is_right = session is not None and session.password == record[8:]
     if session is not None and is_right:
-        session = core.sessions[session_id] = replace(session, owner=core.origin)
+        session = core.sessions[session_id] = session._replace(owner=core.origin)
         attached = core.attached.get(session_id)
         if attached is not None and attached is not conn:
             core.end(attached, "the session was opened on another connection")

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 _SESSION: Final = struct.Struct(">qiii")
 _PAIR: Final = struct.Struct(">ii")
 _PATH_NUMBER: Final = struct.Struct(">iq")
-_DIGEST, _SESSIONS, _NODES = b"D", b"S", b"N"
+_DIGEST, _SESSIONS, _NODES, _ENSEMBLE = b"D", b"S", b"N", b"E"
 _CREATED, _ACLS, _SPECIAL = b"C", b"A", b"M"
 _NO_OWNER: Final = bytes(8)
 
 #: Version of the layout described here; the first block says it.
-FORMAT: Final = 1
+FORMAT: Final = 2
 _HEAD: Final = b"F" + struct.pack(">i", FORMAT)
 
 
@@ -50,6 +50,9 @@ class State:
     sessions: dict[int, Session]
     #: The tree's digest, settled.
     digest: int
+    cluster_id: bytes
+    #: Number of the configuration in force.
+    configuration: int
 
     @classmethod
     def of(cls, core: ReplicaCore, *, copied: bool) -> State:
@@ -59,7 +62,16 @@ class State:
         """
         tree = core.tree
         digest = tree.digest.fold(tree.nodes)
-        state = cls(tree.nodes, tree.created, tree.special, tree.acls, core.sessions, digest)
+        state = cls(
+            tree.nodes,
+            tree.created,
+            tree.special,
+            tree.acls,
+            core.sessions,
+            digest,
+            core.cluster_id,
+            core.node.configuration.number,
+        )
         return state.copy() if copied else state
 
     def copy(self) -> State:
@@ -71,6 +83,8 @@ class State:
             self.acls.copy(),
             self.sessions.copy(),
             self.digest,
+            self.cluster_id,
+            self.configuration,
         )
 
 
@@ -78,6 +92,7 @@ def dump(tree: State) -> Iterator[bytes]:
     """The state as blocks of about ``SNAPSHOT_BLOCK_BYTES``."""
     yield _HEAD
     yield _DIGEST + tree.digest.to_bytes(8, "big")
+    yield _ENSEMBLE + tree.configuration.to_bytes(4, "big") + tree.cluster_id
     sessions = tree.sessions
     yield from _blocks(
         _SESSIONS,
@@ -139,6 +154,9 @@ def load(core: ReplicaCore, blocks: Iterable[bytes]) -> None:
                 )
         elif kind == _DIGEST:
             tree.digest.value = int.from_bytes(block[1:], "big")
+        elif kind == _ENSEMBLE:
+            core.configuration_number = int.from_bytes(block[1:5], "big")
+            core.cluster_id = block[5:]
         elif kind == _NODES:
             _load_nodes(tree, block)
         elif kind == _SESSIONS:

@@ -30,7 +30,7 @@ from zlib import crc32
 from zkserver.storage.disk import Disk, DiskFile
 
 MAGIC: Final = b"MZWAL\r\n\x1a"
-VERSION: Final = 1
+VERSION: Final = 2
 # The header has a sector of its own: no append ever rewrites the sector it is in.
 FIRST_RECORD: Final = 512
 _HEADER: Final = struct.Struct(">8sII8sQQ")

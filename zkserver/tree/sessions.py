@@ -14,11 +14,10 @@ put where its last sign of life says. Ten thousand pings cost nothing here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """A session as the log knows it."""
 
     session_id: int

@@ -49,6 +49,8 @@ class Op(IntEnum):
     ATTACH_SESSION = -12
     #: Ours: the leader ends a session that was not heard from.
     EXPIRE_SESSION = -13
+    #: Ours: the leader gives the ensemble its id, and the membership it was started with.
+    FOUND = -14
     ERROR = -1
 
 
@@ -150,7 +152,14 @@ WRITES: Final = frozenset(
 
 #: Operations that only the server itself may put into the log.
 INTERNAL: Final = frozenset(
-    int(op) for op in (Op.CREATE_SESSION, Op.ATTACH_SESSION, Op.EXPIRE_SESSION, Op.DELETE_CONTAINER)
+    int(op)
+    for op in (
+        Op.CREATE_SESSION,
+        Op.ATTACH_SESSION,
+        Op.EXPIRE_SESSION,
+        Op.FOUND,
+        Op.DELETE_CONTAINER,
+    )
 )
 
 #: What ``cons`` calls the last operation of a connection (``Request.op2String``).

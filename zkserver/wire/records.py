@@ -47,8 +47,7 @@ class Acl(NamedTuple):
     id: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectRequest:
+class ConnectRequest(NamedTuple):
     """The first frame of a client."""
 
     last_zxid_seen: int
