@@ -91,6 +91,21 @@ PROBES: Final = (
         ("err 0", "err -121", "open"),
     ),
     Probe(
+        "a null path in a multi, behind an operation that fails",
+        "all paths are looked up before anything runs",
+        (
+            make.multi(
+                Op.MULTI,
+                (
+                    make.with_number(Op.CHECK, b"/nowhere", -1),
+                    make.with_number(Op.DELETE, None, -1),
+                ),
+            ),
+        ),
+        ("err -5", "open"),
+        ("err -5", "open"),
+    ),
+    Probe(
         "addWatch without a path, and the end of the session",
         "3.8.0 takes the watch, fails on it when the connection ends, and leaves it open",
         (make.with_number(Op.ADD_WATCH, None, 0), Request(Op.CLOSE_SESSION, b"")),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from zkserver.replica.connection import Caller
 from zkserver.tree.acl import OPEN, GivenAcl
+from zkserver.tree.node import NULL_DATA
 from zkserver.tree.paths import parent_of
 from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
 from zkserver.wire.opcodes import TTL_MODES, Code, CreateMode, EventType, Op
@@ -156,10 +157,8 @@ def _skip_record(op: int, reader: Reader) -> int:
         return Op.CREATE_CONTAINER if flags == CreateMode.CONTAINER else Op.CREATE
     if op not in (Op.DELETE, Op.CHECK):
         raise DecodeError(f"operation {op} in a multi")
-    path = reader.string()
+    reader.string()
     reader.int32()
-    if op == Op.CHECK and path is None:
-        raise DecodeError("check of a null path")
     return op
 
 
@@ -208,6 +207,9 @@ def _decode_multi(frames: bytes, pos: int, end: int) -> list[tuple[int, int, int
         kind, done, _ = MULTI_HEAD.unpack_from(frames, pos)
         if done:
             return ops
+        if frames[start : start + 4] == NULL_DATA:
+            # Apache looks all paths up before it runs anything, and trips over a null one.
+            raise DecodeError("a null path in a multi")
         if kind == Op.SET_DATA:
             pos = _set_data_end(frames, start, end)
         else:
