@@ -2,25 +2,29 @@
 
 ``load_config`` reads a file in Apache's format, lays the overrides of the
 command line over it and checks everything at once, so that one run names every
-mistake. What each key means to us is written down in ``config_keys``, files and
-membership lines are read by ``config_files``; here the values are brought
-together and checked against each other.
+mistake. What each key means to us is written down in ``config_keys``, files are
+read by ``config_files`` and membership lines by ``membership_files``; here the
+values are brought together and checked against each other.
 
 Only light modules are imported, because this runs before the first request
 can be answered.
 """
 
 # pathlib would cost the start of the server several milliseconds.
-# ruff: noqa: PTH112, PTH118, PTH123
+# ruff: noqa: PTH100, PTH112
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from zkserver import config_keys
-from zkserver.config_files import PREFIX, read_settings, resolve_servers
+from zkserver.config_files import PREFIX, read_myid, read_settings
+
+if TYPE_CHECKING:
+    from zkserver.replica.membership import Membership
 
 DEFAULT_CLIENT_PORT = 2181
 _SESSION_TICKS_MIN = 2
@@ -47,7 +51,7 @@ class Config:
     # Where the data live; data_log_dir "" becomes data_dir.
     data_dir: str
     data_log_dir: str = ""
-    # From dataDir/myid when that file exists, else 0.
+    # From dataDir/myid; 0 where that file is missing, which only a standalone server may do.
     server_id: int = 0
     # Whether a missing data_dir is made; load_config refuses one when not.
     data_dir_autocreate: bool = True
@@ -83,12 +87,28 @@ class Config:
 
     # The four letter words that are answered; "*" in it stands for all.
     four_letter_words: frozenset[str] = frozenset({"srvr"})
-    # Has no effect on a standalone server but to open the word isro.
+    # Whether a server that sees no majority serves reads; also opens the word isro.
     read_only_mode: bool = False
+
+    # As the files and the command line have it; None for a standalone server. The server's
+    # own client port is in client_port wherever it was written.
+    membership: Membership | None = None
+    # One server line alone makes a standalone server.
+    standalone_enabled: bool = True
+    # Ticks that a server may take to come in step with a leader, and to answer it then.
+    init_limit: int = 10
+    sync_limit: int = 5
+    # Whether a leader takes clients.
+    leader_serves: bool = True
+    # Whether other servers reach this one at all addresses, or only at that of its line.
+    quorum_listen_on_all_ips: bool = False
+    # Where a reconfig may write the membership for the next start; None: it came without files.
+    static_config_file: str | None = None
+    dynamic_config_file: str | None = None
 
     extended_types: bool = True
     enforce_quota: bool = False
-    # Only decides how reconfig is refused: a standalone server has no membership.
+    # On a standalone server it only decides how reconfig is refused.
     reconfig_enabled: bool = False
     container_check_interval_ms: int = 60_000
     container_max_per_minute: int = 10_000
@@ -152,7 +172,7 @@ class Loaded:
     warnings: list[str]
 
 
-class _Reader:
+class Reader:
     """Collects fields, problems and remarks while the keys are gone through."""
 
     def __init__(self) -> None:
@@ -162,6 +182,7 @@ class _Reader:
         self.no_effect: dict[str, list[str]] = {}
 
     def read(self, settings: Mapping[str, str]) -> None:
+        """Take every key by its table."""
         for key, value in settings.items():
             try:
                 self._read_key(key, value)
@@ -176,7 +197,7 @@ class _Reader:
             self.fields[field] = parsed = parse(value)
             # A value that is the default anyway needs no action to be obeyed.
             if parsed != getattr(_DEFAULTS, field):
-                self._ignore(key, "understood, but not acted upon in this version")
+                self.ignore(key, "understood, but not acted upon in this version")
         elif reason := config_keys.refusal(key, value):
             raise ValueError(reason)
         else:
@@ -184,13 +205,16 @@ class _Reader:
             if check := config_keys.CHECKED.get(key):
                 check(value)
             if not config_keys.harmless(key, value):
-                self._ignore(key, config_keys.ignored_reason(key))
+                self.ignore(key, config_keys.ignored_reason(key))
 
-    def _ignore(self, key: str, reason: str) -> None:
+    def ignore(self, key: str, reason: str) -> None:
+        """Note a key that has no effect."""
         self.no_effect.setdefault(reason, []).append(key)
 
 
 _DEFAULTS = Config(data_dir=".")
+#: What is settled before the rest, so that --port wins over the port of a server line.
+_MEMBERSHIP_KEYS = ("server.", "group.", "weight.", "dynamicConfigFile", "standaloneEnabled")
 
 
 def load_config(path: str | None, overrides: Mapping[str, str]) -> Loaded:
@@ -200,19 +224,17 @@ def load_config(path: str | None, overrides: Mapping[str, str]) -> Loaded:
     without the ``zookeeper.`` prefix. Raises ``ConfigError`` with every problem
     that was found, each naming the key and its value.
     """
-    reader = _Reader()
+    reader = Reader()
     settings = read_settings(path, reader.problems) if path is not None else {}
     in_file = frozenset(settings)
     given = {key.removeprefix(PREFIX): value for key, value in overrides.items()}
     if reader.problems:
         raise ConfigError(reader.problems)
-    # The membership is settled first, so that --port wins over the port of a server.N line.
-    members = ("server.", "dynamicConfigFile", "standaloneEnabled")
-    settings.update({key: given.pop(key) for key in list(given) if key.startswith(members)})
-    resolve_servers(settings, reader.problems)
+    lines = {key: given.pop(key) for key in list(given) if key.startswith(_MEMBERSHIP_KEYS)}
+    settings.update(lines)
+    membership = _take_membership(settings, reader)
     settings.update(given)
     reader.read(settings)
-    _check_client_address(settings, in_file, reader)
     _check_timeouts(reader)
     _check_authentication(reader)
     _adjust(reader)
@@ -224,6 +246,14 @@ def load_config(path: str | None, overrides: Mapping[str, str]) -> Loaded:
             )
     else:
         _look_into(data_dir, reader)
+        if membership is not None:
+            from zkserver.membership_files import settle_membership
+
+            settle_membership(membership, data_dir, settings, given, reader)
+    if path is not None and not (lines.keys() - {"standaloneEnabled"}):
+        reader.fields["static_config_file"] = os.path.abspath(path)
+    _check_client_address(settings, in_file, reader)
+    _name_what_is_in_vain(settings, reader)
     if reader.problems:
         raise ConfigError(reader.problems)
     ignored = [f"{reason}: {', '.join(keys)}" for reason, keys in reader.no_effect.items()]
@@ -232,10 +262,19 @@ def load_config(path: str | None, overrides: Mapping[str, str]) -> Loaded:
     return Loaded(config, ignored, reader.warnings)
 
 
+def _take_membership(settings: dict[str, str], reader: Reader) -> Membership | None:
+    if not any(key.startswith(_MEMBERSHIP_KEYS) for key in settings):
+        return None
+    # Imported here: a standalone server does without it.
+    from zkserver.membership_files import take_membership
+
+    return take_membership(settings, reader.problems)
+
+
 def _check_client_address(
-    settings: Mapping[str, str], in_file: frozenset[str], reader: _Reader
+    settings: Mapping[str, str], in_file: frozenset[str], reader: Reader
 ) -> None:
-    if "clientPort" in settings:
+    if "client_port" in reader.fields or "clientPort" in settings:
         return
     if "clientPortAddress" in in_file:
         reader.problems.append(
@@ -245,12 +284,20 @@ def _check_client_address(
         reader.warnings.append(f"clientPort is not set: using {DEFAULT_CLIENT_PORT}")
 
 
-def _number(reader: _Reader, field: str) -> int:
+def _name_what_is_in_vain(settings: Mapping[str, str], reader: Reader) -> None:
+    """Say which keys only an ensemble would obey."""
+    if "membership" not in reader.fields:
+        for key in settings:
+            if key in config_keys.ENSEMBLE_ONLY:
+                reader.ignore(key, config_keys.ENSEMBLE_REASON)
+
+
+def _number(reader: Reader, field: str) -> int:
     value = reader.fields.get(field, getattr(_DEFAULTS, field))
     return value if isinstance(value, int) else 0
 
 
-def _check_timeouts(reader: _Reader) -> None:
+def _check_timeouts(reader: Reader) -> None:
     tick = _number(reader, "tick_time_ms")
     bounds = [-1, -1]
     for index, field in enumerate(("min_session_timeout_ms", "max_session_timeout_ms")):
@@ -267,7 +314,7 @@ def _check_timeouts(reader: _Reader) -> None:
         )
 
 
-def _check_authentication(reader: _Reader) -> None:
+def _check_authentication(reader: Reader) -> None:
     """enforce.auth.* as AuthenticationHelper checks them: on needs schemes that exist."""
     enforced = reader.fields.pop("enforce_auth", False)
     schemes = reader.fields.pop("enforce_auth_schemes", ())
@@ -296,7 +343,7 @@ def _check_authentication(reader: _Reader) -> None:
         )
 
 
-def _adjust(reader: _Reader) -> None:
+def _adjust(reader: Reader) -> None:
     """Lift values to the minimum that Apache lifts them to, and say so as it does."""
     for key, field, minimum in (
         ("snapCount", "snap_count", _SNAP_COUNT_MIN),
@@ -317,24 +364,18 @@ def _adjust(reader: _Reader) -> None:
         reader.fields["four_letter_words"] = allowed | {"isro"}
 
 
-def _look_into(data_dir: str, reader: _Reader) -> None:
+def _look_into(data_dir: str, reader: Reader) -> None:
     """Read dataDir/myid, and hold datadir.autocreate=false."""
     if reader.fields.get("data_dir_autocreate") is False and not os.path.isdir(data_dir):
         reader.problems.append(
             f"dataDir={data_dir}: does not exist, and datadir.autocreate=false forbids making it"
         )
-    path = os.path.join(data_dir, "myid")
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.readline().strip()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        reader.problems.append(f"{path}: cannot be read: {error.strerror or error}")
-        return
     # Ids of 255 would make session ids look like owners of TTL nodes (EphemeralType).
     highest = 255 if reader.fields.get("extended_types") is False else 254
     try:
-        reader.fields["server_id"] = config_keys.whole(0, highest)(text)
+        number = read_myid(data_dir, highest)
     except ValueError as error:
-        reader.problems.append(f"{path}: holds {text!r}: {error}")
+        reader.problems.append(str(error))
+        return
+    if number is not None:
+        reader.fields["server_id"] = number

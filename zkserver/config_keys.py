@@ -154,6 +154,12 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "datadir.autocreate": ("data_dir_autocreate", true_or_false),
     "4lw.commands.whitelist": ("four_letter_words", words),
     "readonlymode.enabled": ("read_only_mode", true_or_false),
+    "initLimit": ("init_limit", whole(0)),
+    "syncLimit": ("sync_limit", whole(0)),
+    "standaloneEnabled": ("standalone_enabled", true_or_false),
+    "dynamicConfigFile": ("dynamic_config_file", nonempty),
+    "leaderServes": ("leader_serves", yes_or_no),
+    "quorumListenOnAllIPs": ("quorum_listen_on_all_ips", true_or_false),
     "extendedTypesEnabled": ("extended_types", true_or_false),
     "enforceQuota": ("enforce_quota", true_or_false),
     "reconfigEnabled": ("reconfig_enabled", true_or_false),
@@ -167,6 +173,10 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "enforce.auth.enabled": ("enforce_auth", true_or_false),
     "enforce.auth.schemes": ("enforce_auth_schemes", names),
 }
+
+#: Keys among them that a standalone server is given in vain.
+ENSEMBLE_ONLY = frozenset(("initLimit", "syncLimit", "leaderServes", "quorumListenOnAllIPs"))
+ENSEMBLE_REASON = "only servers of an ensemble use"
 
 #: Keys which are checked and kept in ``Config``, but which the server does not act upon yet.
 KEPT: dict[str, tuple[str, Parser]] = {
@@ -203,7 +213,8 @@ KEPT: dict[str, tuple[str, Parser]] = {
     "largeRequestThreshold": ("large_request_threshold_bytes", whole(-1)),
 }
 
-_ENSEMBLE = "only servers of an ensemble use"
+_QUORUM = "settings of Apache's protocol between servers; the one here is a different one"
+_LOCAL = "local sessions are not available in this version"
 _JAVA = "settings of Java's networking, threads and caches, which do not exist here"
 _STORAGE = "settings of Apache's own files; the storage here is a different one"
 _PURGE = "old snapshots and logs are always purged"
@@ -217,19 +228,18 @@ _METRICS = "the Prometheus endpoint is not available in this version; mntr has t
 
 #: Keys which are accepted without effect, grouped by the reason told at start.
 IGNORED: dict[str, tuple[str, ...]] = {
-    _ENSEMBLE: (
-        "initLimit", "syncLimit", "connectToLearnerMasterLimit", "syncEnabled",
-        "quorumListenOnAllIPs", "observerMasterPort",
-        "oraclePath", "leaderServes", "cnxTimeout", "quorumCnxnTimeoutMs", "maxTimeToWaitForEpoch",
-        "electionPortBindRetry", "portUnification", "sslQuorumReloadCertFiles", "tcpKeepAlive",
-        "localSessionsUpgradingEnabled", "ensembleAuthName", "jvm.pause.warn-threshold.ms",
+    _QUORUM: (
+        "connectToLearnerMasterLimit", "syncEnabled", "observerMasterPort", "oraclePath",
+        "cnxTimeout", "quorumCnxnTimeoutMs", "maxTimeToWaitForEpoch", "tcpKeepAlive",
+        "ensembleAuthName",
     ),
+    _LOCAL: ("localSessionsUpgradingEnabled",),
     _JAVA: (
         "serverCnxnFactory", "clientTcpKeepAlive", "watchManagerName", "bitHashCacheSize",
         "maxInProcessingDeadWatchers", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
         "forward_learner_requests_to_commit_processor_disabled", "enableEagerACLCheck",
         "java.security.auth.login.config", "jmx", "jmx.log4j.disable", "skipDNSCheck",
-        "IPAuthenticationProvider.usexforwardedfor",
+        "IPAuthenticationProvider.usexforwardedfor", "jvm.pause.warn-threshold.ms",
     ),
     _STORAGE: (
         "preAllocSize", "snapSizeLimitInKb", "txnLogSizeLimitInKb", "flushDelay",
@@ -241,21 +251,23 @@ IGNORED: dict[str, tuple[str, ...]] = {
     _EXTRA_SIZE: ("jute.maxbuffer.extrasize",),
     _IMPORT: ("emulate353TTLNodes",),
     _AUDIT: ("audit.enable", "audit.impl.class"),
-    _TLS: ("fips-mode", "client.certReload", "secureClientPortAddress"),
+    _TLS: (
+        "fips-mode", "client.certReload", "secureClientPortAddress", "portUnification",
+        "sslQuorumReloadCertFiles",
+    ),
     _SASL: ("allowSaslFailedClients", "letAnySaslUserDoX", "superUser"),
 }  # fmt: skip
 
 #: The same for whole families of keys; the first prefix that fits decides.
 IGNORED_PREFIXES: tuple[tuple[str, str], ...] = (
-    ("group.", _ENSEMBLE),
-    ("weight.", _ENSEMBLE),
-    ("multiAddress.", _ENSEMBLE),
-    ("quorum.", _ENSEMBLE),
-    ("leader.", _ENSEMBLE),
-    ("learner.", _ENSEMBLE),
-    ("follower.", _ENSEMBLE),
-    ("observer.", _ENSEMBLE),
-    ("fastleader.", _ENSEMBLE),
+    ("multiAddress.", _QUORUM),
+    ("quorum.", _QUORUM),
+    ("leader.", _QUORUM),
+    ("learner.", _QUORUM),
+    ("follower.", _QUORUM),
+    ("observer.", _QUORUM),
+    ("fastleader.", _QUORUM),
+    ("electionPort", _QUORUM),
     ("commitProcessor.", _JAVA),
     ("nio.", _JAVA),
     ("netty.", _JAVA),
@@ -275,13 +287,9 @@ IGNORED_PREFIXES: tuple[tuple[str, str], ...] = (
 
 #: Keys without effect whose values Apache checks, so a mistake in them is told all the same.
 CHECKED: dict[str, Parser] = {
-    "initLimit": whole(0),
-    "syncLimit": whole(0),
     "connectToLearnerMasterLimit": whole(0),
     "observerMasterPort": whole(0, 65535),
-    "standaloneEnabled": true_or_false,
     "syncEnabled": true_or_false,
-    "quorumListenOnAllIPs": true_or_false,
     "portUnification": true_or_false,
     "sslQuorumReloadCertFiles": true_or_false,
     "localSessionsUpgradingEnabled": true_or_false,
@@ -319,9 +327,7 @@ def refusal(key: str, value: str) -> str | None:
         return REFUSED_WHEN_TRUE[key] if true_or_false(value) else None
     if key == "electionAlg" and value != "3":
         return "only 3 is supported"
-    if key == "peerType" and value.lower() != "participant":
-        if value.lower() == "observer":
-            return f"observers are {_NOT_YET}"
+    if key == "peerType" and value.lower() not in ("participant", "observer"):
         return "must be participant or observer"
     if key == "db.autocreate" and not true_or_false(value):
         return f"refusing to serve an empty data directory is {_NOT_YET}; set it to true"
@@ -350,7 +356,8 @@ def harmless(key: str, value: str) -> bool:
     """Whether a key without a field says only what is the case here anyway."""
     if key in REFUSED_WHEN_TRUE:
         return True
-    if key in ("db.autocreate", "electionAlg", "peerType", "standaloneEnabled"):
+    # The server lines decide about the role; a contradiction is told where they are read.
+    if key in ("db.autocreate", "electionAlg", "peerType"):
         return True
     if key.startswith("authProvider."):
         return True

@@ -1,8 +1,9 @@
 """The kinds of error that are not values.
 
-A client's mistake is a value (an error code in a reply) and never an exception, and a peer
+A client's mistake is a value (an error code in a reply) and never an exception, and a client
 that breaks the protocol has its connection ended by ``ReplicaCore.end``. What remains: a
-server that cannot start, and we ourselves being wrong.
+server that cannot start, another server that breaks the protocol, and we ourselves being
+wrong.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ class InvariantBrokenError(RuntimeError):
 
 class StartError(RuntimeError):
     """The server cannot start; the text says why and what to do about it."""
+
+
+class PeerProtocolError(Exception):
+    """Another server sent what it must not; the link it came over is closed, no other."""
 
 
 def invariant(holds: bool, why: str, **facts: object) -> None:

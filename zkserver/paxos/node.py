@@ -333,6 +333,12 @@ class PaxosNode:
         outbox, self.outbox = self.outbox, []
         return outbox
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to become durable."""
+        persist = self._persist
+        return not (persist.writes or persist.held or self.owes_acknowledgement)
+
     def take_persist(self) -> Persist | None:
         """What has to become durable, or None."""
         if self.owes_acknowledgement and self.follower is not None:

@@ -23,6 +23,10 @@ from zkserver.wire.records import read_ids
 
 #: Flags, the id of the server whose batch it was, its number there.
 _HEAD: Final = struct.Struct(">BHQ")
+#: Flags: a reconfig, behind which nothing is proposed before it is executed; one that the
+#: leader found to lack a quorum of its voters, so that it will be refused.
+STOPS: Final = 1
+NO_QUORUM: Final = 2
 #: Bytes that a run costs in the log beside its frames, for the size limit.
 RUN_OVERHEAD: Final = 16
 
@@ -102,10 +106,15 @@ class Batch:
         return b"".join(pieces)
 
 
-def origin(payload: bytes) -> tuple[int, int]:
-    """Id of the server whose batch it was, and the batch's number there."""
-    _, server_id, number = _HEAD.unpack_from(payload)
-    return server_id, number
+def origin(payload: bytes) -> tuple[int, int, int]:
+    """Flags, id of the server whose batch it was, and the batch's number there."""
+    head: tuple[int, int, int] = _HEAD.unpack_from(payload)
+    return head
+
+
+def with_flags(payload: bytes, flags: int) -> bytes:
+    """The payload with other flags."""
+    return bytes((flags,)) + payload[1:]
 
 
 def logged_runs(payload: bytes) -> Iterator[tuple[Caller, bytes]]:

@@ -22,6 +22,7 @@ from zkserver.replica.batch import Batch, Run, frame_starts, logged_runs, origin
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.ensemble import Ensemble
 from zkserver.replica.executing import execute, run_frames
+from zkserver.replica.membership import Membership
 from zkserver.replica.serving import serve
 from zkserver.replica.settings import ReplicaSettings
 from zkserver.replica.stats import ServerStats
@@ -81,10 +82,14 @@ class ReplicaCore:
         self.ensemble: Ensemble | None = None
         #: By which the servers of an ensemble know one another; empty before its first entry.
         self.cluster_id = b""
+        #: Who belongs to the ensemble, as all of its servers know it; None before they do.
+        self.membership: Membership | None = None
         #: Of the configuration in which the loaded state was left.
         self.configuration_number = 0
         #: The server whose batch is being executed.
         self.origin = settings.server_id
+        #: What the leader noted about that batch.
+        self.flags = 0
         #: Operations that go through the log.
         self.writes = WRITES
         #: Batches that are full, or have to be alone; before :attr:`batch`.
@@ -248,8 +253,8 @@ class ReplicaCore:
                 if record.end > node.decided:
                     break
                 self._execute(record, now_ms)
-                if record.stops:
-                    node.go_on()
+                if record.stops and self.ensemble is not None:
+                    self.ensemble.stopped(now_ms)
             if self.ensemble is None:
                 # Nobody will ask for it.
                 node.log.trim(self.executed)
@@ -266,7 +271,7 @@ class ReplicaCore:
     def _execute(self, record: Record, now_ms: int) -> None:
         """Execute a decided record: a batch of our own with its replies, or another's."""
         self.executed = record.end
-        self.origin, number = origin(record.payload)
+        self.flags, self.origin, number = origin(record.payload)
         if self.in_flight and self.origin == self.settings.server_id:
             own = self.in_flight[0]
             if own.number == number:
@@ -276,7 +281,12 @@ class ReplicaCore:
                     own.runs = [(run[0], self._still(run[1], run[2]), *run[2:]) for run in own.runs]
                 execute(self, own, now_ms)
                 return
-        self.replay(record.payload, record.zxid, record.time_ms, count=record.entries)
+        # Nobody waits for these replies; as many writes as there are frames.
+        runs: list[Run] = [
+            (None, self._still(caller, frames), frames, 1, 1, frames)
+            for caller, frames in logged_runs(record.payload)
+        ]
+        run_frames(self, runs, record.zxid, record.time_ms)
         if self.tree.removed_acls:
             self.tree.removed_acls.clear()
         self.settle_digest(record.zxid, self.zxid)

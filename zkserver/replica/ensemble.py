@@ -17,14 +17,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from zkserver.errors import invariant
-from zkserver.replica.batch import Batch, origin
+from zkserver.paxos.configuration import Configuration
+from zkserver.paxos.log import STOP
+from zkserver.replica.batch import NO_QUORUM, Batch, logged_runs, origin, with_flags
 from zkserver.replica.connection import Caller, Phase
+from zkserver.replica.membership import Membership, plan_reconfig
 from zkserver.replica.peer_messages import DigestNote, Forward, PeerMessage, ReplicaMessage, Touch
+from zkserver.replica.reconfiguring import execute_reconfig, read_reconfig
 from zkserver.replica.sessions import CLUSTER_ID_BYTES
 from zkserver.replica.state import load
-from zkserver.tree.node import data_of
-from zkserver.tree.tree import CONFIG_PATH
-from zkserver.wire.opcodes import Op
+from zkserver.replica.writes import Event
+from zkserver.wire.jute import LONG, DecodeError, Reader
+from zkserver.wire.opcodes import Code, Op
+from zkserver.wire.records import REQUEST_HEAD
 
 if TYPE_CHECKING:
     from zkserver.paxos.leader import Leader
@@ -54,10 +59,13 @@ class Ensemble:
         self._syncs = -1
         self._touched_ms = now_ms
         self._graced: Leader | None = None
-        #: The membership that this server was started with, as /zookeeper/config has it.
-        self.membership_text = b""
-        #: Whether that outweighs what the tree says: membership is changed by editing files.
+        #: The membership that this server was started with.
+        self.founding: Membership | None = None
+        #: Whether that outweighs what was agreed: membership is changed by editing files.
         self.imposes_membership = False
+        #: One voter is not enough for an ensemble (``standaloneEnabled``).
+        self.standalone_enabled = True
+        self._next_membership: Membership | None = None
         self._founding: Leader | None = None
         #: zxid -> the leader's digest, where this server has not come as far.
         self._notes: dict[int, int] = {}
@@ -115,26 +123,28 @@ class Ensemble:
             self._syncs = node.syncs
             self._again(wall_ms)
         if node.leads and self._founding is not node.leader:
-            self._found(now_ms)
+            self._found(wall_ms, now_ms)
         while self.waiting and node.leads:
             _, forward = self.waiting.popleft()
             if forward.ballot == ballot:
-                core.propose_payload(forward.payload, forward.entries, wall_ms, now_ms)
+                self._propose(forward.payload, forward.entries, wall_ms)
         while node.leads or node.leader is None:
             batch = core.close_batch()
             if batch is None:
                 break
             self._hand_over(batch, wall_ms)
 
-    def _found(self, now_ms: int) -> None:
-        """Once in each term: see that the ensemble has its id and says who belongs to it."""
+    def _found(self, wall_ms: int, now_ms: int) -> None:
+        """Once in each term: see that the ensemble has its id and knows who belongs to it."""
         core = self.core
         self._founding = core.node.leader
-        told = data_of(core.tree.nodes[CONFIG_PATH]) or b""
-        if core.cluster_id and (told == self.membership_text or not self.imposes_membership):
+        if self.founding is None or (
+            core.membership is not None
+            and not (self.imposes_membership and core.membership != self.founding)
+        ):
             return
-        text = told if core.cluster_id and not self.imposes_membership else self.membership_text
-        body = core.random_bytes(CLUSTER_ID_BYTES) + text
+        cluster_id = core.cluster_id or core.random_bytes(CLUSTER_ID_BYTES)
+        body = cluster_id + LONG.pack(wall_ms) + self.founding.text()
         core.propose(Caller(0, ()), Op.FOUND, body, now_ms)
 
     def _again(self, wall_ms: int) -> None:
@@ -143,7 +153,7 @@ class Ensemble:
         mine = core.settings.server_id
         logged = {
             number
-            for server_id, number in (
+            for _, server_id, number in (
                 origin(record.payload) for record in core.node.log.since(core.executed)
             )
             if server_id == mine
@@ -156,10 +166,75 @@ class Ensemble:
         core, node = self.core, self.core.node
         payload = batch.payload(core.settings.server_id)
         if node.leader is not None:
-            core.propose_payload(payload, batch.writes, wall_ms, core.now_ms)
+            self._propose(payload, batch.writes, wall_ms)
         elif node.follower is not None:
             leader_id, ballot = node.follower.leader_id, node.follower.ballot
             self.outbox.append((leader_id, Forward(ballot, batch.writes, payload)))
+
+    def _propose(self, payload: bytes, entries: int, wall_ms: int) -> None:
+        core = self.core
+        if payload[:1] == STOP and not self._has_quorum_for(payload):
+            payload = with_flags(payload, NO_QUORUM)
+        core.propose_payload(payload, entries, wall_ms, core.now_ms)
+
+    # Membership.
+
+    def _has_quorum_for(self, payload: bytes) -> bool:
+        """Whether a majority of the voters that a reconfig asks for is in step with us.
+
+        A request that will be refused for another reason has all the quorum it needs.
+        """
+        core, leader = self.core, self.core.node.leader
+        if core.membership is None or leader is None:
+            return True
+        _, frames = next(logged_runs(payload))
+        try:
+            request = read_reconfig(Reader(frames, REQUEST_HEAD.size))
+        except DecodeError:
+            return True
+        planned = plan_reconfig(
+            core.membership,
+            request.joining,
+            request.leaving,
+            request.members,
+            request.version,
+            zxid=0,
+            standalone_enabled=self.standalone_enabled,
+        )
+        if not isinstance(planned, Membership):
+            return True
+        present = {core.settings.server_id, *leader.synced}
+        return 2 * len(present.intersection(planned.voters)) > len(planned.voters)
+
+    def reconfigure(
+        self, caller: Caller, reader: Reader, zxid: int, time_ms: int
+    ) -> tuple[bytes | int, list[Event]]:
+        """Execute a reconfig: the reply's body or an error code, and the events."""
+        core = self.core
+        if core.flags == NO_QUORUM and core.tree.rules.reconfig_enabled:
+            return Code.NEW_CONFIG_NO_QUORUM, []
+        outcome = execute_reconfig(
+            core.tree,
+            core.membership,
+            caller,
+            read_reconfig(reader),
+            zxid,
+            time_ms,
+            standalone_enabled=self.standalone_enabled,
+        )
+        if outcome.membership is not None:
+            core.membership = self._next_membership = outcome.membership
+        return outcome.reply, outcome.events
+
+    def stopped(self, now_ms: int) -> None:
+        """A reconfig was executed: the next configuration begins, or this one goes on."""
+        node = self.core.node
+        membership, self._next_membership = self._next_membership, None
+        if membership is None:
+            node.go_on()
+            return
+        number = node.configuration.number + 1
+        node.enter(Configuration(number, membership.voters, membership.observers), now_ms)
 
     # Time.
 

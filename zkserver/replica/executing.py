@@ -42,6 +42,7 @@ _PLAIN_TAIL: Final = pack_acl(OPEN) + INT.pack(CreateMode.PERSISTENT)
 _PLAIN_TAIL_BYTES: Final = len(_PLAIN_TAIL)
 _SET_DATA: Final = int(Op.SET_DATA)
 _MULTI: Final = int(Op.MULTI)
+_RECONFIG: Final = int(Op.RECONFIG)
 _SESSION_OPS: Final = frozenset(
     int(op)
     for op in (
@@ -250,10 +251,29 @@ def _run_one(
 ) -> bytes:
     """Execute one write whose record is ``frames[pos:end]``, fire its events; its reply."""
     zxid = core.zxid
+    if op == _RECONFIG and core.ensemble is not None:
+        return _reconfigure(core, caller, xid, Reader(frames, pos, end), time_ms)
     execution = Execution(core.tree, caller, zxid, time_ms)
     body = execution.run(op, Reader(frames, pos, end))
     if isinstance(body, int):
         return REPLY_HEAD.pack(REPLY_HEAD_LENGTH, xid, zxid, body)
     if execution.events and core.watches:
         core.fire(execution.events, zxid)
+    return REPLY_HEAD.pack(REPLY_HEAD_LENGTH + len(body), xid, zxid, 0) + body
+
+
+def _reconfigure(
+    core: ReplicaCore, caller: Caller, xid: int, reader: Reader, time_ms: int
+) -> bytes:
+    """Execute a reconfig in an ensemble, fire its event; its reply."""
+    zxid = core.zxid
+    assert core.ensemble is not None
+    try:
+        body, events = core.ensemble.reconfigure(caller, reader, zxid, time_ms)
+    except DecodeError:
+        body, events = int(Code.MARSHALLING_ERROR), []
+    if isinstance(body, int):
+        return REPLY_HEAD.pack(REPLY_HEAD_LENGTH, xid, zxid, body)
+    if events and core.watches:
+        core.fire(events, zxid)
     return REPLY_HEAD.pack(REPLY_HEAD_LENGTH + len(body), xid, zxid, 0) + body

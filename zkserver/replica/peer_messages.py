@@ -39,3 +39,39 @@ class DigestNote:
 
 ReplicaMessage = Forward | Touch | DigestNote
 PeerMessage = PaxosMessage | ReplicaMessage
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotBegin:
+    """From the leader to a server that is too far behind for the log: a snapshot follows."""
+
+    #: How many entries it contains: the next position of the sequence.
+    index: int
+    #: zxid of the last entry in it.
+    zxid: int
+    #: The ballot in which it was accepted when it was taken.
+    ballot: Ballot
+    #: Wall time when it was taken, milliseconds since 1970.
+    time_ms: int
+    #: Bytes of all parts together.
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPart:
+    """The next bytes of the snapshot, in order."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotEnd:
+    """The snapshot is complete; without this it is void."""
+
+    #: CRC-32 of all its bytes.
+    crc: int
+
+
+SnapshotMessage = SnapshotBegin | SnapshotPart | SnapshotEnd
+#: All that travels over a link.
+LinkMessage = PeerMessage | SnapshotMessage

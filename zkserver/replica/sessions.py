@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from zkserver.replica.connection import Caller, Connection, Phase
+from zkserver.replica.membership import Membership
+from zkserver.replica.reconfiguring import show_membership
 from zkserver.tree.sessions import Session
-from zkserver.wire.jute import INT, DecodeError, pack_buffer
+from zkserver.wire.jute import INT, LONG, DecodeError, pack_buffer
 from zkserver.wire.opcodes import Op
 from zkserver.wire.records import (
     PASSWORD_BYTES,
@@ -194,7 +196,9 @@ def apply(
         return
     if op == _FOUND:
         core.cluster_id = core.cluster_id or record[:CLUSTER_ID_BYTES]
-        core.tree.plant_membership(record[CLUSTER_ID_BYTES:])
+        (time_ms,) = LONG.unpack_from(record, CLUSTER_ID_BYTES)
+        core.membership = Membership.parse(record[CLUSTER_ID_BYTES + LONG.size :])
+        show_membership(core.tree, core.membership, time_ms)
         return
     if op == _ATTACH_SESSION:
         _attach(core, conn, session_id, record)

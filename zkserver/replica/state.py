@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from zkserver.errors import StartError
 from zkserver.limits import SNAPSHOT_BLOCK_BYTES
+from zkserver.replica.membership import Membership
 from zkserver.tree import quota
 from zkserver.tree.acl import AclList
 from zkserver.tree.node import STAT_BYTES, stat_of
 from zkserver.tree.sessions import Session
 from zkserver.tree.tree import ROOT, ZnodeTree
-from zkserver.wire.jute import Reader
+from zkserver.wire.jute import INT, Reader, pack_buffer
 from zkserver.wire.records import pack_acl, read_acl
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class State:
     cluster_id: bytes
     #: Number of the configuration in force.
     configuration: int
+    #: As ``/zookeeper/config`` shows it, unless somebody has written into that.
+    membership: bytes
 
     @classmethod
     def of(cls, core: ReplicaCore, *, copied: bool) -> State:
@@ -71,6 +74,7 @@ class State:
             digest,
             core.cluster_id,
             core.node.configuration.number,
+            b"" if core.membership is None else core.membership.text(),
         )
         return state.copy() if copied else state
 
@@ -85,6 +89,7 @@ class State:
             self.digest,
             self.cluster_id,
             self.configuration,
+            self.membership,
         )
 
 
@@ -92,7 +97,8 @@ def dump(tree: State) -> Iterator[bytes]:
     """The state as blocks of about ``SNAPSHOT_BLOCK_BYTES``."""
     yield _HEAD
     yield _DIGEST + tree.digest.to_bytes(8, "big")
-    yield _ENSEMBLE + tree.configuration.to_bytes(4, "big") + tree.cluster_id
+    identity = pack_buffer(tree.cluster_id) + pack_buffer(tree.membership)
+    yield _ENSEMBLE + INT.pack(tree.configuration) + identity
     sessions = tree.sessions
     yield from _blocks(
         _SESSIONS,
@@ -155,8 +161,11 @@ def load(core: ReplicaCore, blocks: Iterable[bytes]) -> None:
         elif kind == _DIGEST:
             tree.digest.value = int.from_bytes(block[1:], "big")
         elif kind == _ENSEMBLE:
-            core.configuration_number = int.from_bytes(block[1:5], "big")
-            core.cluster_id = block[5:]
+            reader = Reader(block, 1)
+            core.configuration_number = reader.int32()
+            core.cluster_id = reader.buffer() or b""
+            text = reader.buffer()
+            core.membership = Membership.parse(text) if text else None
         elif kind == _NODES:
             _load_nodes(tree, block)
         elif kind == _SESSIONS:

@@ -30,6 +30,7 @@ from zkserver.tree.tree import TreeRules
 if TYPE_CHECKING:
     import socket
 
+    from zkserver.server.ensemble_shell import EnsembleShell
     from zkserver.server.status import FourLetterWords
 
 #: The collector looks at new objects this rarely: the tree holds none it could free.
@@ -76,9 +77,19 @@ class Server:
         self.disk = OsDisk()
         self.listener: socket.socket = listen(config)
         self.port: int = self.listener.getsockname()[1]
+        self.peers: EnsembleShell | None = None
         try:
             self.recovered = self._recover()
-            self.core = self._replay(self.recovered)
+            if config.membership is None:
+                self.core = self._replay(self.recovered)
+            else:
+                # A server that is alone does without all of this.
+                from zkserver.server.rejoining import rejoin
+
+                seed = first_session_id(config.server_id, time.time_ns() // 1_000_000)
+                core = ReplicaCore(settings_of(config), seed, os.urandom)
+                self.core = core
+                self.peers = rejoin(config, core, self.recovered, self.disk, monotonic_ms())
         except BaseException:
             self.listener.close()
             raise
@@ -95,7 +106,9 @@ class Server:
             keep=config.snap_retain_count,
             fork=own_process,
         )
-        self.loop = Loop(config, core, self.committer, self.snapshotter, self.listener)
+        self.loop = Loop(config, core, self.committer, self.snapshotter, self.listener, self.peers)
+        if self.peers is not None:
+            self.committer.exchange = self.peers.exchange
         self._words: FourLetterWords | None = None
         core.four_letter_word = self._four_letter_word
 
@@ -139,6 +152,28 @@ class Server:
         node = alone(self.config.server_id, length, core.zxid, ballot)
         core.recovered(node, monotonic_ms())
         return core
+
+    @property
+    def state(self) -> str:
+        """What this server is, in the words of ``srvr``."""
+        if self.core.ensemble is None:
+            return "standalone"
+        if self.core.node.leader is not None:
+            return "leader"
+        observes = self.config.server_id in self.core.node.configuration.observers
+        return "observer" if observes else "follower"
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether there is a leader, maybe ourselves, whose sequence we have."""
+        ensemble = self.core.ensemble
+        return ensemble is None or ensemble.is_in_step
+
+    @property
+    def serves(self) -> bool:
+        """Whether clients are served."""
+        ensemble = self.core.ensemble
+        return ensemble is None or ensemble.serves(monotonic_ms())
 
     def run(self) -> None:
         """Serve until the loop is told to stop; raises ``DiskFailed``."""

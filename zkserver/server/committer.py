@@ -49,7 +49,11 @@ class Committer:
     ) -> None:
         self.core = core
         self.wal = wal
+        #: Sends what other servers are to be told; None on a server that is alone.
+        self.exchange: Callable[[], None] | None = None
         self.flush_us = 150.0
+        #: By how much tests want a flush to take longer, seconds.
+        self.delay_s = 0.0
         self.flushes = 0
         self._warn_slow = warn_slow
         self._slow_us = slow_flush_ms * 1000.0
@@ -79,6 +83,13 @@ class Committer:
         Raises ``DiskFailed`` when the disk does not take it.
         """
         core = self.core
+        if self.exchange is not None:
+            # Others can work on it while our disk does, or is still busy.
+            core.advance(now_ms)
+            core.collect(time.time_ns() // 1_000_000, now_ms)
+            self.exchange()
+            if core.node.is_idle:
+                return
         if self._in_flight is not None:
             return
         if self._threaded and core.has_batches and self._should_linger():
@@ -97,6 +108,8 @@ class Committer:
         else:
             self._flush(persist)
             core.persisted(persist, now_ms)
+            if self.exchange is not None:
+                self.exchange()
         if self.flushes - self._reviewed_at >= _REVIEW_COMMITS:
             self._review()
 
@@ -124,10 +137,14 @@ class Committer:
         persist, self._in_flight = self._in_flight, None
         if persist is not None:
             self.core.persisted(persist, now_ms)
+            if self.exchange is not None:
+                self.exchange()
 
     def _flush(self, persist: Persist) -> None:
         began = time.perf_counter_ns()
         write_out(self.wal, persist)
+        if self.delay_s:
+            time.sleep(self.delay_s)
         took_us = (time.perf_counter_ns() - began) / 1000
         self.flush_us += (took_us - self.flush_us) * _SMOOTHING
         if took_us > self._slow_us:

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from zkserver.config import Config
 from zkserver.limits import (
@@ -24,9 +24,14 @@ from zkserver.server.committer import Committer
 from zkserver.server.poller import READABLE, WRITABLE, new_poller
 from zkserver.server.snapshotter import Snapshotter
 
+if TYPE_CHECKING:
+    from zkserver.server.ensemble_shell import EnsembleShell
+
 _HOUSEKEEPING_MS: Final = 250
 _CLOSING_MS_MAX: Final = 10_000
 _LINGER_POLL_MS: Final = 0
+#: How often the links to other servers and the election are looked after.
+_PEER_TICK_MS: Final = 20
 #: Refusals written to the log per round of housekeeping; the rest is counted.
 _REFUSALS_LOGGED_MAX: Final = 10
 
@@ -46,13 +51,16 @@ class Loop:
         committer: Committer,
         snapshotter: Snapshotter,
         listener: socket.socket,
+        peers: EnsembleShell | None = None,
     ) -> None:
         self.config = config
         self.core = core
         self.committer = committer
         self.snapshotter = snapshotter
         self.listener = listener
-        self.poller = new_poller()
+        #: The links to other servers; None on a server that is alone.
+        self.peers = peers
+        self.poller = new_poller() if peers is None else peers.poller
         self.sockets: dict[int, ClientSocket] = {}
         self.per_address: dict[str, int] = {}
         #: Connections without a session yet, oldest first.
@@ -95,11 +103,16 @@ class Loop:
     def run(self) -> None:
         """Serve until :meth:`stop`; raises ``DiskFailed`` when the log cannot be written."""
         interval = min(_HOUSEKEEPING_MS, max(10, self.config.tick_time_ms // 2))
-        next_round = monotonic_ms() + interval
+        now = monotonic_ms()
+        next_round = now + interval
+        next_tick = now if self.peers is not None else next_round + interval
         while not self.stopping:
-            wait = max(0, next_round - monotonic_ms())
+            wait = max(0, min(next_round, next_tick) - now)
             self.turn(_LINGER_POLL_MS if self.committer.lingers else wait)
             now = monotonic_ms()
+            if self.peers is not None and now >= next_tick:
+                self.peers.tick(now)
+                next_tick = now + _PEER_TICK_MS
             if now >= next_round:
                 self.keep_house(now)
                 next_round = now + interval
@@ -113,7 +126,7 @@ class Loop:
         for fd, mask in events:
             client = sockets.get(fd)
             if client is None:
-                self._special(fd, now)
+                self._special(fd, mask, now)
                 continue
             if mask & READABLE:
                 try:
@@ -134,11 +147,11 @@ class Loop:
                 self.flush(client, now)
             else:
                 self.drop(client)
-        if core.has_batches:
+        if core.has_batches or self.peers is not None:
             self.committer.commit(now)
         self._flush_dirty(now)
 
-    def _special(self, fd: int, now: int) -> None:
+    def _special(self, fd: int, mask: int, now: int) -> None:
         if fd == self.listener.fileno():
             self._accept(now)
         elif fd == self.committer.done_fd:
@@ -149,6 +162,8 @@ class Loop:
             calls, self._calls = self._calls, []
             for call in calls:
                 call()
+        elif self.peers is not None:
+            self.peers.ready(fd, mask, now)
 
     def _accept(self, now: int) -> None:
         config, listener = self.config, self.listener
@@ -295,6 +310,8 @@ class Loop:
             self.listener.close()
         for client in tuple(self.sockets.values()):
             self.drop(client)
+        if self.peers is not None:
+            self.peers.close()
         self.committer.close()
         self.poller.close()
         os.close(self._wake_read)

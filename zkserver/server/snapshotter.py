@@ -136,9 +136,12 @@ class Snapshotter:
         return self._ended("" if status == 0 else f"its writer ended with status {status}")
 
     def _ended(self, failure: str) -> str | None:
-        self._writing = None
+        written, self._writing = self._writing, None
         if failure:
             return failure
+        if written is not None:
+            # Whoever is further behind gets the snapshot.
+            self.core.node.log.trim(written.index)
         self.core.stats.snapshots += 1
         self.purge()
         return None

@@ -142,15 +142,18 @@ def write_snapshot(disk: Disk, directory: str, meta: SnapshotMeta, blocks: Itera
     return path
 
 
-def read_snapshot(disk: Disk, path: str) -> tuple[SnapshotMeta, Generator[bytes, None, None]]:
+def read_snapshot(
+    disk: Disk, path: str, zxid: int | None = None
+) -> tuple[SnapshotMeta, Generator[bytes, None, None]]:
     """The meta data of a snapshot and its blocks, each checked as it is taken.
 
-    Raises ``CorruptSnapshot`` at once for a bad header, and from the iterator for
-    whatever is wrong further on: the snapshot is valid only if the iterator ends.
+    It has to be that of ``zxid``, which its name says unless it is given. Raises
+    ``CorruptSnapshot`` at once for a bad header, and from the iterator for whatever is
+    wrong further on: the snapshot is valid only if the iterator ends.
     """
     file = disk.open(path, write=False)
     try:
-        meta, seed = _read_header(file, path)
+        meta, seed = _read_header(file, path, zxid)
     except BaseException:
         file.close()
         raise
@@ -166,7 +169,9 @@ def read_meta(disk: Disk, path: str) -> SnapshotMeta:
         file.close()
 
 
-def _read_header(file: DiskFile, path: str) -> tuple[SnapshotMeta, int]:
+def _read_header(
+    file: DiskFile, path: str, expected: int | None = None
+) -> tuple[SnapshotMeta, int]:
     data = file.pread(_HEADER.size, 0)
     if len(data) < _HEADER.size:
         raise CorruptSnapshot(path, len(data), "the file ends within its header")
@@ -179,7 +184,9 @@ def _read_header(file: DiskFile, path: str) -> tuple[SnapshotMeta, int]:
         )
     if crc32(_HEADER_REST.pack(zxid, index, ballot, time_ms)) != crc:
         raise CorruptSnapshot(path, 12, "the checksum of the header is wrong")
-    if snapshot_name(zxid) != path.rpartition("/")[2]:
+    if expected is None:
+        expected = snapshot_zxid(path.rpartition("/")[2])
+    if zxid != expected:
         raise CorruptSnapshot(path, 16, f"it holds the state at zxid {zxid:#x}, not its name's")
     return SnapshotMeta(zxid, index, ballot, time_ms), crc
 
@@ -239,9 +246,12 @@ def _read_blocks(file: DiskFile, path: str, seed: int) -> Generator[bytes, None,
         file.close()
 
 
-def verify_snapshot(disk: Disk, path: str) -> SnapshotMeta:
-    """Read a whole snapshot and return its meta data; raises ``CorruptSnapshot``."""
-    meta, blocks = read_snapshot(disk, path)
+def verify_snapshot(disk: Disk, path: str, zxid: int | None = None) -> SnapshotMeta:
+    """Read a whole snapshot and return its meta data; raises ``CorruptSnapshot``.
+
+    It has to be that of ``zxid``, which its name says unless it is given.
+    """
+    meta, blocks = read_snapshot(disk, path, zxid)
     for _ in blocks:
         pass
     return meta

@@ -16,11 +16,14 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from zkserver.config import Config, load_config
 from zkserver.server.app import Server
 from zkserver.server.loop import monotonic_ms
+
+if TYPE_CHECKING:
+    from zkserver.server.ensemble_shell import EnsembleShell
 
 _Result = TypeVar("_Result")
 
@@ -36,6 +39,10 @@ DEFAULT_SETTINGS: Final[Mapping[str, str]] = {
     "4lw.commands.whitelist": "*",
 }
 _PREFIX: Final = "zookeeper."
+
+
+class _KilledError(BaseException):
+    """What a server dies of that a test has killed."""
 
 
 class _Running:
@@ -90,6 +97,10 @@ class _Running:
             self._waiting[future] = None
             # Inside the lock, so that the end of the thread either is seen here or sees this.
             self.server.loop.call(turn)
+
+    def join(self) -> None:
+        """Wait for the end of a thread that is about to die."""
+        self._thread.join()
 
     def stop(self) -> None:
         """Let the loop end; raises what it died of, if it did."""
@@ -265,6 +276,49 @@ class EmbeddedServer:
             return len(chosen)
 
         return self._call(drop)
+
+    @property
+    def state(self) -> str:
+        """standalone, leader, follower or observer; looking while there is no leader."""
+        server = self._alive().server
+        return self._call(lambda: server.state if server.is_in_step else "looking")
+
+    @property
+    def log_start(self) -> int:
+        """The position from which on the sequence is kept in memory for other servers."""
+        core = self._alive().server.core
+        return self._call(lambda: core.node.log.start)
+
+    def crash(self) -> None:
+        """End at once, as a killed process does: nothing is finished, nobody is told."""
+        running, self._running = self._alive(), None
+
+        def die() -> None:
+            raise _KilledError
+
+        running.server.loop.call(die)
+        running.join()
+        self._forget()
+
+    def hang(self, until: threading.Event) -> None:
+        """Let the loop do nothing at all until the event is set, as SIGSTOP does."""
+        self._alive().server.loop.call(lambda: until.wait() and None)
+
+    def slow_disk(self, delay_ms: float) -> None:
+        """Let every flush take that much longer."""
+        committer = self._alive().server.committer
+
+        def slow() -> None:
+            committer.delay_s = delay_ms / 1000
+
+        self._call(slow)
+
+    def with_links(self, function: Callable[[EnsembleShell], None]) -> None:
+        """Run ``function`` on the links to the other servers, in the loop's thread."""
+        peers = self._alive().server.peers
+        if peers is None:
+            raise RuntimeError("this server is alone")
+        self._call(lambda: function(peers))
 
     def _call(self, function: Callable[[], _Result]) -> _Result:
         """The result of ``function``, run in the loop's thread."""

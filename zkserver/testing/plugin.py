@@ -5,6 +5,7 @@ in every run, so it imports nothing that costs anything before a fixture is used
 
 * ``zk_server``: a fresh, empty :class:`~zkserver.testing.EmbeddedServer`;
 * ``zk_client``: a kazoo client that is connected to it;
+* ``zk_ensemble``: three servers that replicate, an :class:`~zkserver.testing.Ensemble`;
 * ``zk_server_factory``: makes servers with settings or directories of the test's choice.
 
 All of them are stopped when the test is over. A server that died on its own fails the
@@ -23,7 +24,7 @@ import pytest
 if TYPE_CHECKING:
     from kazoo.client import KazooClient
 
-    from zkserver.testing import EmbeddedServer
+    from zkserver.testing import EmbeddedServer, Ensemble
 
 _CONNECT_TIMEOUT_S = 15.0
 
@@ -58,6 +59,15 @@ def zk_server_factory() -> Iterator[ServerFactory]:
 def zk_server(zk_server_factory: ServerFactory) -> EmbeddedServer:
     """A running ZooKeeper server of the test's own, empty, on a free port."""
     return zk_server_factory()
+
+
+@pytest.fixture
+def zk_ensemble() -> Iterator[Ensemble]:
+    """Three running servers of the test's own, empty, with a leader."""
+    from zkserver.testing import Ensemble
+
+    with Ensemble(3) as ensemble:
+        yield ensemble
 
 
 @pytest.fixture
