@@ -74,6 +74,22 @@ def status_command(address: str, timeout_s: float, as_json: bool) -> None:
     raise SystemExit(0 if status.serving else 1)
 
 
+@commands.command("dev")
+@click.option("--servers", default=3, show_default=True, type=click.IntRange(1, 9))
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep data here.")
+@click.option("--port", default=0, help="Client port of the first; the next ones follow.")
+def dev_command(servers: int, data: Path | None, port: int) -> None:
+    """Run an ensemble on this machine until Ctrl-C, for development."""
+    from zkserver.dev import run as run_development
+    from zkserver.errors import StartError
+
+    try:
+        run_development(servers, data, port, click.echo)
+    except StartError as error:
+        click.echo(f"zkserver dev: {error}", err=True)
+        raise SystemExit(1) from error
+
+
 @commands.command("check")
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 @click.option(
