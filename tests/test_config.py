@@ -167,7 +167,6 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ("reconfigEnabled=yes", "must be true or false"),
         ("sessionRequireClientSASLAuth=true", "SASL"),
         ("electionAlg=1", "only 3"),
-        ("peerType=observer", "observers"),
         ("peerType=boss", "participant or observer"),
         ("db.autocreate=false", "empty data directory"),
         ("metricsProvider.className=org.example.Mine", "PrometheusMetricsProvider"),
@@ -181,11 +180,15 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ("DigestAuthenticationProvider.digestAlg=ROT13", "must be one of"),
         ("initLimit=soon", "must be a whole number"),
         ("syncEnabled=maybe", "must be true or false"),
-        ("server.1=a:1:2\nserver.2=b:1:2", "several servers"),
-        ("server.1=a:1:2\nstandaloneEnabled=false", "one server"),
+        ("standaloneEnabled=false", "at least one participant"),
+        ("standaloneEnabled=off", "must be true or false"),
+        ("quorumListenOnAllIPs=yes", "must be true or false"),
+        ("leaderServes=true", "must be yes or no"),
         ("server.1=a:1", "HOST:PORT:ELECTIONPORT"),
-        ("server.one=a:1:2", "whole number from 0 to 255"),
-        ("server.1=a:1:2:observer", "observers"),
+        ("server.one=a:1:2", "must be a whole number"),
+        ("server.1=a:1:2:observer", "observers need"),
+        ("group.1=1:2:3", "groups and weights"),
+        ("server.1=a:1:2\nweight.1=2", "groups and weights"),
         ("clientPort=1\nserver.1=a:1:2;3", "another client port"),
         ("dynamicConfigFile=/nonexistent/dynamic", "cannot be read"),
         ("autopurge.purgeInterval=often", "hours"),
@@ -215,6 +218,8 @@ def test_what_is_the_case_anyway_is_not_worth_a_line(tmp_path: Path, text: str) 
         ("preAllocSize", "storage"),
         ("serverCnxnFactory", "Java"),
         ("nio.numSelectorThreads", "Java"),
+        ("electionPortBindRetry", "Apache's protocol between servers"),
+        ("syncLimit", "only servers of an ensemble"),
         ("ssl.keyStore.location", "TLS"),
         ("admin.serverPort", "AdminServer"),
         ("metricsProvider.httpPort", "Prometheus"),
@@ -245,7 +250,7 @@ def test_every_field_of_the_tables_exists() -> None:
     fields = set(Config.__dataclass_fields__)
     # enforce.auth.enabled only decides whether enforce_auth_schemes is filled.
     assert named - fields == {"enforce_auth"}
-    assert fields - named == {"server_id", "require_sasl"}
+    assert fields - named == {"server_id", "require_sasl", "membership", "static_config_file"}
 
 
 def test_a_single_server_line_is_a_standalone_server(tmp_path: Path) -> None:
@@ -257,8 +262,161 @@ def test_the_port_of_the_command_line_wins_over_that_of_a_server_line(tmp_path: 
     path = tmp_path / "zoo.cfg"
     path.write_text(f"dataDir={tmp_path}\nserver.1=h:2888:3888;2555\n")
     assert load_config(str(path), {"clientPort": "0"}).config.client_port == 0
-    with pytest.raises(ConfigError, match="several servers"):
-        load_config(str(path), {"server.2": "h:2889:3889;2556"})
+
+
+THREE = "server.1=a:2101:2102\nserver.2=b:2201:2202\nserver.3=c:2301:2302:observer\n"
+ENSEMBLE = f"initLimit=10\nsyncLimit=3\nclientPort=2181\n{THREE}"
+
+
+def test_several_server_lines_are_an_ensemble(tmp_path: Path) -> None:
+    (tmp_path / "myid").write_text("2\n")
+    loaded = load(
+        tmp_path,
+        f"{ENSEMBLE}server.4=d:1:2\nreconfigEnabled=true\nreadonlymode.enabled=true\n"
+        "leaderServes=no\nquorumListenOnAllIPs=true\nstandaloneEnabled=true",
+    )
+    config = loaded.config
+    assert config.membership is not None
+    assert config.membership.voters == (1, 2, 4)
+    assert config.membership.observers == (3,)
+    assert config.membership.version == 0
+    assert (config.server_id, config.client_port, config.client_address) == (2, 2181, "")
+    assert (config.init_limit, config.sync_limit) == (10, 3)
+    assert (config.standalone_enabled, config.leader_serves) == (True, False)
+    assert (config.quorum_listen_on_all_ips, config.read_only_mode) == (True, True)
+    assert config.static_config_file == str(tmp_path / "zoo.cfg")
+    assert config.dynamic_config_file is None
+    assert (loaded.ignored, loaded.warnings) == ([], [])
+
+
+def test_one_server_line_is_an_ensemble_where_standalone_is_not_enabled(tmp_path: Path) -> None:
+    (tmp_path / "myid").write_text("1")
+    text = "initLimit=1\nsyncLimit=1\nserver.1=a:1:2;3\n"
+    alone = load(tmp_path, text).config
+    assert (alone.membership, alone.server_id, alone.client_port) == (None, 1, 3)
+    config = load(tmp_path, text + "standaloneEnabled=false").config
+    assert config.membership is not None
+    assert config.membership.voters == (1,)
+    assert not config.standalone_enabled
+    config = load(tmp_path, text + "server.2=b:1:2:observer\nstandaloneEnabled=false").config
+    assert config.membership is not None
+
+
+def test_a_server_of_an_ensemble_must_know_which_it_is(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, ENSEMBLE)
+    assert line.startswith(f"{tmp_path}/myid: is missing;")
+    assert line.endswith("one of 1, 2, 3")
+    (tmp_path / "myid").write_text("4")
+    (line,) = problems(tmp_path, ENSEMBLE)
+    assert line == f"{tmp_path}/myid: holds 4, but the server.N lines are those of 1, 2, 3"
+    (tmp_path / "myid").write_text("one")
+    (line,) = problems(tmp_path, ENSEMBLE)
+    assert "holds 'one': must be a whole number" in line
+    # A standalone server may have any number, and none.
+    (tmp_path / "myid").write_text("4")
+    assert load(tmp_path, "server.1=a:1:2;3").config.server_id == 4
+
+
+@pytest.mark.parametrize("limits", ["initLimit=5", "initLimit=0\nsyncLimit=5", ""])
+def test_an_ensemble_needs_its_limits(tmp_path: Path, limits: str) -> None:
+    (tmp_path / "myid").write_text("1")
+    lines = problems(tmp_path, f"clientPort=1\n{limits}\n{THREE}")
+    wanted = {key for key in ("initLimit", "syncLimit") if f"{key}=5" not in limits}
+    assert {line.partition(":")[0] for line in lines} == wanted
+
+
+#: Own client part of the server line, lines of zoo.cfg -> address and port, or None where
+#: Apache 3.8.0 refuses to start.
+CLIENT_PORTS: list[tuple[str, str, tuple[str, int] | None]] = [
+    ("", "clientPort=21", ("", 21)),
+    ("", "clientPort=21\nclientPortAddress=127.0.0.1", ("127.0.0.1", 21)),
+    (";21", "", ("", 21)),
+    (";0.0.0.0:21", "", ("", 21)),
+    (";[::]:21", "", ("", 21)),
+    (";127.0.0.1:21", "", ("127.0.0.1", 21)),
+    (";21", "clientPort=21", ("", 21)),
+    (";127.0.0.1:21", "clientPort=21", ("127.0.0.1", 21)),
+    (";[::1]:21", "clientPort=21\nclientPortAddress=::1", ("0:0:0:0:0:0:0:1", 21)),
+    (";127.0.0.1:21", "clientPort=21\nclientPortAddress=localhost", ("127.0.0.1", 21)),
+    (";22", "clientPort=21", None),
+    (";21", "clientPort=21\nclientPortAddress=127.0.0.1", None),
+    (";127.0.0.1:21", "clientPort=21\nclientPortAddress=127.0.0.2", None),
+]
+
+
+@pytest.mark.parametrize(("part", "static", "expected"), CLIENT_PORTS)
+def test_the_client_port_of_the_server_line_and_of_zoo_cfg(
+    tmp_path: Path, part: str, static: str, expected: tuple[str, int] | None
+) -> None:
+    (tmp_path / "myid").write_text("1")
+    lines = THREE.replace("2102", f"2102{part}").replace("2202", "2202;99")
+    text = f"initLimit=5\nsyncLimit=5\n{static}\n{lines}"
+    if expected is None:
+        (line,) = problems(tmp_path, text)
+        assert "names another client port" in line
+        return
+    loaded = load(tmp_path, text)
+    assert (loaded.config.client_address, loaded.config.client_port) == expected
+    assert loaded.config.membership is not None
+    own = loaded.config.membership.member(1)
+    assert own.client_port == (21 if part else None)
+    assert not [warning for warning in loaded.warnings if "clientPort" in warning]
+
+
+def test_the_port_of_the_command_line_wins_in_an_ensemble(tmp_path: Path) -> None:
+    (tmp_path / "myid").write_text("1")
+    path = tmp_path / "zoo.cfg"
+    lines = THREE.replace("2102", "2102;127.0.0.1:99")
+    path.write_text(f"dataDir={tmp_path}\ninitLimit=5\nsyncLimit=5\nclientPort=98\n{lines}")
+    config = load_config(str(path), {"clientPort": "0"}).config
+    assert (config.client_address, config.client_port) == ("127.0.0.1", 0)
+    config = load_config(str(path), {"clientPort": "0", "clientPortAddress": "::1"}).config
+    assert config.client_address == "::1"
+
+
+def test_an_ensemble_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "myid").write_text("1")
+    given = dict(line.split("=") for line in ENSEMBLE.split())
+    config = load_config(None, {"dataDir": str(tmp_path), **given}).config
+    assert config.membership is not None
+    assert config.static_config_file is None
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "myid").write_text("2")
+    path = tmp_path / "zoo.cfg"
+    path.write_text(f"dataDir={tmp_path}\n{ENSEMBLE}")
+    assert load_config(str(path), {"dataDir": str(elsewhere)}).config.server_id == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (ENSEMBLE, ["2 participants outlast the failure of 0, no more than 1 would"]),
+        (f"{ENSEMBLE}server.4=d:1:2", []),
+        (f"{ENSEMBLE}server.4=d:1:2\npeerType=participant", []),
+        (
+            f"{ENSEMBLE}server.4=d:1:2\npeerType=observer",
+            ["peerType=observer: server.1 is a participant by its line"],
+        ),
+        (f"{ENSEMBLE}server.4=d:1:2\nskipACL=yes", []),
+        (
+            f"{ENSEMBLE}server.4=d:1:2\nskipACL=yes\nreconfigEnabled=true",
+            ["skipACL=yes with reconfigEnabled=true: every client may change the membership"],
+        ),
+    ],
+)
+def test_what_looks_like_a_mistake_in_an_ensemble_is_told(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    (tmp_path / "myid").write_text("1")
+    assert load(tmp_path, text).warnings == expected
+
+
+def test_keys_of_apaches_protocol_between_servers_are_named(tmp_path: Path) -> None:
+    (tmp_path / "myid").write_text("1")
+    (line,) = load(tmp_path, f"{ENSEMBLE}cnxTimeout=5\nlearner.asyncSending=true").ignored
+    assert "Apache's protocol between servers" in line
+    assert line.endswith(": cnxTimeout, learner.asyncSending")
 
 
 def test_the_dynamic_file_is_read(tmp_path: Path) -> None:

@@ -242,9 +242,8 @@ def store_membership(static_path: str, membership: Membership, server_id: int) -
     # The file that is pointed to must be there before the pointer.
     _replace(dynamic_path, lines, mode)
     own = membership.get(server_id)
-    dropped = _MOVED_KEYS
-    if own is not None and own.client_port is not None:
-        dropped += _CLIENT_KEYS
+    has_client_port = own is not None and own.client_port is not None
+    dropped = _MOVED_KEYS + (_CLIENT_KEYS if has_client_port else ())
     _replace(static_path, _edited(static, dropped, dynamic_path), mode)
     return True
 
@@ -273,7 +272,8 @@ def _logical_lines(content: bytes) -> Iterator[bytes]:
             yield pending
             pending = b""
     if pending:
-        yield pending
+        # An empty line keeps what may come behind the file's end from continuing its last one.
+        yield pending.rstrip(b"\r\n") + b"\n\n"
 
 
 def _parsed(content: bytes) -> dict[str, str]:
@@ -326,5 +326,6 @@ def _replace(path: str, content: bytes, mode: int) -> None:
 def _remove(path: str) -> None:
     try:
         os.unlink(path)
-    except FileNotFoundError:
+    except OSError:
+        # What went wrong before is what has to be told.
         pass

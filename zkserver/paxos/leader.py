@@ -207,17 +207,22 @@ class Leader:
     def propose(self, record: Record) -> None:
         """Put a record behind the sequence."""
         node = self.node
-        invariant(self.may_propose, "proposed before its time", ballot=self.ballot)
-        invariant(record.zxid > node.log.last_zxid, "zxids have to grow", zxid=record.zxid)
+        if not self.may_propose or record.zxid <= node.log.last_zxid:
+            invariant(False, "proposed before its time, or a zxid again", zxid=record.zxid)
         node.log.append(record)
         node.write_record(self.ballot, record)
-        if record.stops:
+        if record.stops and not node.is_alone:
             self.is_stopping = True
 
     def decide(self) -> None:
         """See how far a majority of the voters has come."""
         node = self.node
         if not self.is_accepting:
+            return
+        if not self.followers:
+            # Our own disk alone: a majority only where nobody else has a vote.
+            if node.is_alone:
+                node.learn(node.durable_length(self.ballot))
             return
         node.learn(node.configuration.majority_of([self._length_of(v) for v in self._voters]))
 

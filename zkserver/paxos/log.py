@@ -71,7 +71,8 @@ class Log:
 
     def append(self, record: Record) -> None:
         """Add a record behind the last one."""
-        invariant(record.first == self.end, "a gap in the log", index=record.first, end=self.end)
+        if record.first != self.end:
+            invariant(False, "a gap in the log", index=record.first, end=self.end)
         self.records.append(record)
         self.end = record.first + record.entries
         self.payload_bytes += len(record.payload)
@@ -90,9 +91,13 @@ class Log:
 
     def since(self, position: int) -> list[Record]:
         """The records from ``position`` on, which lies not before ``start``."""
+        records = self.records
         if position == self.end:
             return []
-        return self.records[self.place(position) :]
+        if records and records[-1].first == position:
+            # Mostly it is one.
+            return records[-1:]
+        return records[self.place(position) :]
 
     def truncate(self, position: int) -> None:
         """Drop everything from ``position`` on."""
@@ -107,12 +112,15 @@ class Log:
         """Give up everything before ``position``, as far as there is something."""
         if position <= self.start:
             return
-        at = self.place(min(position, self.end))
+        if position >= self.end:
+            self.reset(self.end, self.last_zxid)
+            return
+        at = self.place(position)
         if at:
             self.start_zxid = self.records[at - 1].last_zxid
             self.payload_bytes -= sum(len(record.payload) for record in self.records[:at])
             del self.records[:at]
-        self.start = min(position, self.end)
+        self.start = position
 
     def reset(self, start: int, zxid: int) -> None:
         """Begin anew behind a snapshot of everything before ``start``."""

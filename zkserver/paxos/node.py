@@ -63,6 +63,7 @@ class PaxosNode:
         """``log`` begins where a snapshot ends: what is before is decided."""
         self.server_id = server_id
         self.configuration = configuration
+        self._is_alone = configuration.voters == (server_id,)
         self.log = log
         #: No lower ballot is listened to.
         self.promised = promised
@@ -226,6 +227,7 @@ class PaxosNode:
         if self.leader is not None:
             self.leader.stream()
         self.configuration = configuration
+        self._is_alone = configuration.voters == (self.server_id,)
         self.leader = self.follower = None
         self.election.enter(configuration, now_ms)
         if self.is_alone:
@@ -289,7 +291,8 @@ class PaxosNode:
     def learn(self, length: int) -> None:
         """The sequence is decided that far."""
         if length > self.decided:
-            invariant(length <= self.log.end, "decided what is not there", length=length)
+            if length > self.log.end:
+                invariant(False, "decided what is not there", length=length)
             self.decided = length
 
     def durable_length(self, ballot: Ballot) -> int:
@@ -301,7 +304,7 @@ class PaxosNode:
     @property
     def is_alone(self) -> bool:
         """Whether ours is the only vote."""
-        return self.configuration.voters == (self.server_id,)
+        return self._is_alone
 
     @property
     def leads(self) -> bool:
@@ -322,9 +325,10 @@ class PaxosNode:
 
     def propose(self, record: Record) -> None:
         """Put a record behind the sequence; only while :attr:`leads`."""
-        invariant(self.leader is not None, "proposed by no leader")
-        assert self.leader is not None
-        self.leader.propose(record)
+        if self.leader is None:
+            invariant(False, "proposed by no leader")
+        else:
+            self.leader.propose(record)
 
     def take_outbox(self) -> list[tuple[int, PaxosMessage]]:
         """Messages to send now; those to a server in their order."""

@@ -16,7 +16,7 @@ def write_out(wal: Wal, persist: Persist) -> None:
                 ballot, record.first, record.zxid, record.time_ms, record.entries, (record.payload,)
             )
         elif isinstance(write, WriteEnd):
-            wal.reset_to(ballot, write.index, write.zxid, 0)
+            wal.reset_to(ballot, write.end, write.zxid, 0)
         else:
             wal.append_promise(ballot)
     wal.sync()

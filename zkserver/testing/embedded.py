@@ -302,7 +302,11 @@ class EmbeddedServer:
 
     def hang(self, until: threading.Event) -> None:
         """Let the loop do nothing at all until the event is set, as SIGSTOP does."""
-        self._alive().server.loop.call(lambda: until.wait() and None)
+
+        def wait() -> None:
+            until.wait()
+
+        self._alive().server.loop.call(wait)
 
     def slow_disk(self, delay_ms: float) -> None:
         """Let every flush take that much longer."""

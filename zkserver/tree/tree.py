@@ -124,13 +124,6 @@ class ZnodeTree:
         self.children[b"/zookeeper"] = {b"config": None, b"quota": None}
         self.data_bytes = sum(map(len, (b"/zookeeper", b"/zookeeper/quota", CONFIG_PATH)))
 
-    def plant_membership(self, text: bytes) -> None:
-        """Set what ``/zookeeper/config`` says, as of the start of the ensemble."""
-        before = self.nodes[CONFIG_PATH]
-        self.digest.touched.setdefault(CONFIG_PATH, before)
-        self.nodes[CONFIG_PATH] = pack_record(text, stat_of(before))
-        self.data_bytes += len(self.nodes[CONFIG_PATH]) - len(before)
-
     def permits(self, path: bytes, perm: int, identities: Identities) -> bool:
         """Whether ``identities`` may do ``perm`` on the existing znode ``path``."""
         acl = self.acls.get(path)

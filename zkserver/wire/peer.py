@@ -79,16 +79,19 @@ class FrameCutter:
         those before it have been given out.
         """
         rest = self._rest
+        whole: bytes | bytearray = data
         if rest:
             rest += data
             if len(rest) < self._need:
                 return
-            data = bytes(rest)
-            rest.clear()
-        pos, end = 0, len(data)
+            # Taken as it is, since copying it would double the work for a large frame.
+            whole, rest = rest, bytearray()
+            self._rest = rest
+        view = memoryview(whole)
+        pos, end = 0, len(whole)
         need = HEAD_BYTES
         while end - pos >= HEAD_BYTES:
-            length, crc = _HEAD.unpack_from(data, pos)
+            length, crc = _HEAD.unpack_from(whole, pos)
             if length > self.body_bytes_max:
                 raise PeerProtocolError(
                     f"a frame of {length} bytes, where {self.body_bytes_max} are allowed"
@@ -97,14 +100,14 @@ class FrameCutter:
             if behind > end:
                 need = HEAD_BYTES + length
                 break
-            body = data[pos + HEAD_BYTES : behind]
+            body = view[pos + HEAD_BYTES : behind]
             if crc32(body) != crc:
                 raise PeerProtocolError("the checksum of a frame is wrong")
             pos = behind
-            yield body
+            yield bytes(body)
         self._need = need
         if pos < end:
-            rest += data[pos:] if pos else data
+            rest += view[pos:]
 
 
 @dataclass(frozen=True, slots=True)
