@@ -112,26 +112,37 @@ class ZooKeeperProcess(ABC):
     def command(self, config: Path) -> list[str]:
         """The command line that serves ``config`` (a zoo.cfg)."""
 
-    def start(self) -> Self:
-        """Start the process and wait until it answers; raises ``RuntimeError`` with its log."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        config = self.data_dir / "zoo.cfg"
-        lines = {
+    def configuration(self) -> dict[str, str]:
+        """The keys of zoo.cfg, in their order."""
+        return {
             "dataDir": str(self.data_dir / "data"),
             "clientPort": str(self.port),
             "clientPortAddress": "127.0.0.1",
             **self.settings,
         }
-        config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-        self._log = self.log_path.open("ab")
+
+    def start(self) -> Self:
+        """Start the process and wait until it answers; raises ``RuntimeError`` with its log."""
         began = time.monotonic()
+        self.launch()
+        self._wait_serving(began)
+        return self
+
+    def launch(self) -> None:
+        """Start the process and wait for nothing."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        config = self.data_dir / "zoo.cfg"
+        self._configure(config)
+        self._log = self.log_path.open("ab")
         self.process = subprocess.Popen(
             self.command(config), stdout=self._log, stderr=subprocess.STDOUT, cwd=self.data_dir
         )
         if self.cpus is not None:
             os.sched_setaffinity(self.process.pid, self.cpus)
-        self._wait_serving(began)
-        return self
+
+    def _configure(self, config: Path) -> None:
+        lines = self.configuration()
+        config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
 
     def _wait_serving(self, began: float) -> None:
         assert self.process is not None
@@ -190,6 +201,8 @@ class ApacheServer(ZooKeeperProcess):
     """Apache ZooKeeper 3.8.0 as Debian packages it (packages ``zookeeper``, a JRE)."""
 
     name = "apache"
+    main_class = "org.apache.zookeeper.server.ZooKeeperServerMain"
+    class_path: tuple[Path, ...] = (APACHE_JAR, _SLF4J)
 
     def __init__(
         self,
@@ -204,20 +217,21 @@ class ApacheServer(ZooKeeperProcess):
         self.jvm_options = jvm_options
 
     def command(self, config: Path) -> list[str]:
-        """``java ... ZooKeeperServerMain zoo.cfg``."""
+        """``java ... <main class> zoo.cfg``."""
         if shutil.which("java") is None or not APACHE_JAR.exists():
             raise ServerUnavailable("Apache ZooKeeper is not here: apt-get install zookeeper")
         return [
             "java",
             *self.jvm_options,
-            # These two are system properties which zoo.cfg cannot carry.
+            # These are system properties which zoo.cfg cannot carry.
             "-Dznode.container.checkIntervalMs="
             + self.settings.get("znode.container.checkIntervalMs", "60000"),
             "-Djute.maxbuffer=" + self.settings.get("jute.maxbuffer", "1048575"),
+            "-Dreadonlymode.enabled=" + self.settings.get("readonlymode.enabled", "false"),
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-cp",
-            f"{APACHE_JAR}:{_SLF4J}",
-            "org.apache.zookeeper.server.ZooKeeperServerMain",
+            os.pathsep.join(map(str, self.class_path)),
+            self.main_class,
             str(config),
         ]
 

@@ -15,6 +15,7 @@ The comparison::
     python -m conformance.bench zk --quick           # under three minutes, one round
     python -m conformance.bench zk                   # everything, three rounds, all variants
     python -m conformance.bench zk --only 'set*' --variants default --json sets.json
+    python -m conformance.bench zk --servers 3       # ensembles, connections over all servers
 
 How it is fair: one server runs at a time (the others are stopped), they take turns within
 each case, and the order turns as well; all keep their data on the same disk and fsync each
@@ -24,9 +25,14 @@ one another. Before the first figure each server has been under every kind of lo
 in all, because a JVM needs that long on one core to compile what it runs (seen: create and
 delete go from 19,000 a second to 36,000 between second 10 and 25 of a load).
 
+Ensembles are not pinned: all servers and the load share all cores. An ensemble stands still as
+a whole while the other one is measured, then goes on and is measured once it has had the same
+leader for half a second; Apache's is given limits that it does not reach meanwhile.
+
 The modules: :mod:`~conformance.bench.loadgen` compiles and runs the generator,
 :mod:`~conformance.bench.cases` is the table of cases and targets,
-:mod:`~conformance.bench.measure` takes one server through them,
-:mod:`~conformance.bench.rounds` alternates the servers, :mod:`~conformance.bench.report`
+:mod:`~conformance.bench.subjects` is a server or an ensemble to be measured,
+:mod:`~conformance.bench.measure` takes one of them through the cases,
+:mod:`~conformance.bench.rounds` alternates them, :mod:`~conformance.bench.report`
 makes medians, ratios and the table, :mod:`~conformance.bench.machine` says where it was run.
 """

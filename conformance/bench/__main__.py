@@ -78,30 +78,51 @@ class Teller:
 
 
 def _plan(
-    quick: bool, seconds: float | None, laps: int | None, only: tuple[str, ...]
+    quick: bool, seconds: float | None, laps: int | None, only: tuple[str, ...], servers: int
 ) -> measure.Plan:
     sizes = {
         "watchers": 1000,
         "idle_sessions": cases.FULL_IDLE_SESSIONS,
         "znodes": 50_000 if quick else cases.FULL_ZNODES,
     }
-    chosen = cases.select(cases.all_cases(**sizes), only)
+    table = cases.all_cases(**sizes) if servers == 1 else cases.ensemble_cases()
+    chosen = cases.select(table, only)
     if not chosen:
-        keys = ", ".join(case.key for case in cases.all_cases(**sizes))
+        keys = ", ".join(case.key for case in table)
         raise click.UsageError(f"no case matches {', '.join(only)}; the cases are: {keys}")
     return measure.Plan(
         cases=chosen,
         seconds=seconds if seconds is not None else (0.6 if quick else 1.0),
         case_warm_up_s=0.1 if quick else 0.3,
-        server_warm_up_s=4.0 if quick else 40.0,
+        # The servers of an ensemble share the cores, and each has its own code to compile.
+        server_warm_up_s=(4.0 if quick else 40.0) * (1 if servers == 1 else 2),
         fanout_rounds=5 if quick else 9,
         laps=laps if laps is not None else (1 if quick else 3),
         **sizes,
     )
 
 
+def _entrants(
+    quick: bool, servers: int, variants: str | None, ours: str
+) -> tuple[str, tuple[measure.Contestant, ...]]:
+    """The variants and who takes part; raises ``ValueError`` for variants there are not."""
+    if servers > 1:
+        if variants is not None:
+            raise ValueError("ensembles are measured in one variant: leave --variants out")
+        return "default", rounds.ensemble_contestants(servers, ours)
+    names = variants or ("default" if quick else ",".join(rounds.VARIANTS))
+    return names, rounds.contestants(rounds.matching_variants(names), ours)
+
+
 @main.command()
 @click.option("--quick", is_flag=True, help="One round with short times and small sizes.")
+@click.option(
+    "--servers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 9),
+    help="Servers in an ensemble; 1 is a standalone server.",
+)
 @click.option("--rounds", "count", type=click.IntRange(1), help="Rounds (3; with --quick 1).")
 @click.option("--seconds", type=click.FloatRange(0.1), help="Measured time of each load (1).")
 @click.option("--laps", type=click.IntRange(1), help="Turns in each case and round (3).")
@@ -122,6 +143,7 @@ def _plan(
 )
 def zk(
     quick: bool,
+    servers: int,
     count: int | None,
     seconds: float | None,
     laps: int | None,
@@ -131,13 +153,12 @@ def zk(
     data: Path,
     ours: str,
 ) -> None:
-    """Compare our ZooKeeper server with Apache's, in turn, case by case."""
+    """Compare our ZooKeeper server with Apache's, or ensembles of both, in turn, case by case."""
     try:
-        names = variants or ("default" if quick else ",".join(rounds.VARIANTS))
-        entrants = rounds.contestants(rounds.matching_variants(names), ours)
+        names, entrants = _entrants(quick, servers, variants, ours)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    plan = _plan(quick, seconds, laps, only)
+    plan = _plan(quick, seconds, laps, only, servers)
     number = count or (1 if quick else 3)
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     machine.raise_file_limit()
@@ -152,8 +173,12 @@ def zk(
     lines = report.rows(plan.cases, results)
     turns = number * plan.laps
     medians = "one run each" if turns == 1 else f"medians of {turns} alternating runs"
-    console.print(report.table(lines, f"ZooKeeper: {medians} on {about['cpu']}"))
+    what = "ZooKeeper" if servers == 1 else f"ZooKeeper, ensembles of {servers} servers"
+    console.print(report.table(lines, f"{what}: {medians} on {about['cpu']}"))
     console.print(report.summary(lines))
+    repeats = report.repeats(results)
+    if repeats:
+        console.print(f"Loads that were repeated because a reply was lost: {repeats}")
     disturbed = report.disturbance(results)
     if disturbed is not None and disturbed > _DISTURBED_CORES:
         console.print(
@@ -165,6 +190,7 @@ def zk(
         "rounds": number,
         "laps": plan.laps,
         "seconds": plan.seconds,
+        "servers": servers,
         "variants": names,
         "quick": quick,
     }

@@ -168,6 +168,25 @@ def all_cases(*, watchers: int, idle_sessions: int, znodes: int) -> tuple[Case, 
     )
 
 
+#: mode, connections, depth, target: of ensembles, with the connections over all servers.
+_ENSEMBLE: tuple[tuple[str, int, int, float | None], ...] = (
+    ("set", 1, 1, 1.2),
+    ("set", 10, 1, 1.1),
+    ("set", 50, 1, 1.3),
+    ("set", 50, 16, 3.0),
+    ("create", 50, 1, 1.5),
+    ("mix", 50, 1, 1.8),
+    ("get", 50, 1, 1.8),
+    ("get", 50, 16, 6.0),
+    ("sync", 50, 1, 1.0),
+)
+
+
+def ensemble_cases() -> tuple[Case, ...]:
+    """Every case of ensembles."""
+    return tuple(_steady(*row) for row in _ENSEMBLE)
+
+
 def select(cases: Iterable[Case], patterns: Sequence[str]) -> tuple[Case, ...]:
     """The cases whose key or label matches any of the shell-style ``patterns``; all without."""
     if not patterns:

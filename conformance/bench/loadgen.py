@@ -15,7 +15,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,9 +65,13 @@ def binary() -> Path:
     return target
 
 
-def command(mode: str, port: int, **options: float) -> list[str]:
-    """The command line of a run; ``value_bytes=100`` becomes ``--value-bytes 100``."""
-    line = [str(binary()), mode, "--port", str(port)]
+def command(mode: str, port: int | Sequence[int], **options: float) -> list[str]:
+    """The command line of a run; ``value_bytes=100`` becomes ``--value-bytes 100``.
+
+    Connections are dealt out in turn to the ports where ``port`` is several of them.
+    """
+    ports = [port] if isinstance(port, int) else port
+    line = [str(binary()), mode, "--ports", ",".join(map(str, ports))]
     for name, value in options.items():
         line += [f"--{name.replace('_', '-')}", str(value)]
     return line
@@ -108,13 +112,13 @@ def finish(process: subprocess.Popen[str], timeout_s: float) -> Figures:
 
 def run(
     mode: str,
-    port: int,
+    port: int | Sequence[int],
     *,
     cpus: set[int] | None = None,
     timeout_s: float = 300.0,
     **options: float,
 ) -> Figures:
-    """One run of the generator against ``port``, from start to end.
+    """One run of the generator against ``port``, or several ports, from start to end.
 
     ``options`` are the generator's, with underscores. Raises :class:`LoadError` if any
     reply was missing, late by ten seconds, out of order or an error.

@@ -10,7 +10,7 @@ import re
 import resource
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -125,10 +125,10 @@ def resume(pid: int) -> None:
 
 
 class CpuUse:
-    """Who used the processors since this was made: a server, the load, and everybody else."""
+    """Who used the processors since this was made: the servers, the load, and everybody else."""
 
-    def __init__(self, server_pid: int) -> None:
-        self._server = psutil.Process(server_pid)
+    def __init__(self, server_pids: Sequence[int]) -> None:
+        self._servers = [psutil.Process(pid) for pid in server_pids]
         self._began = time.monotonic()
         self._before = self._used()
 
@@ -137,11 +137,11 @@ class CpuUse:
         idle = times.idle + getattr(times, "iowait", 0.0)
         # A guest's time is in user time already.
         guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-        server = self._server.cpu_times()
+        servers = [server.cpu_times() for server in self._servers]
         kin = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return (
             sum(times) - idle - guest,
-            server.user + server.system,
+            sum(server.user + server.system for server in servers),
             sum(usage.ru_utime + usage.ru_stime for usage in kin),
         )
 

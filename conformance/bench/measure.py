@@ -21,7 +21,8 @@ import psutil
 from conformance.bench import loadgen, machine
 from conformance.bench.cases import Case, Stage, Unit
 from conformance.bench.loadgen import Figures
-from conformance.servers import ServerUnavailable, ZooKeeperProcess
+from conformance.bench.subjects import Subject
+from conformance.servers import ServerUnavailable
 
 #: The load that warms a server up: reads, writes and new sessions, for equal times.
 _WARM_UP_MODES = ("get", "set", "mix", "crdel", "multi2", "children", "exists", "connect")
@@ -34,13 +35,13 @@ _FIRST_ANSWER_LIMIT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A server under a name; ``start`` makes it from a data directory and a set of cores.
+    """A server or ensemble under a name, made from a data directory and a set of cores.
 
     A ``pinned`` one runs on one core with the load on the other; else both use all cores.
     """
 
     name: str
-    start: Callable[[Path, set[int] | None], ZooKeeperProcess]
+    make: Callable[[Path, set[int] | None], Subject]
     pinned: bool = True
 
 
@@ -116,10 +117,10 @@ class Measurement:
 
         Raises ``RuntimeError`` or ``OSError`` when it does not start or take the warm-up.
         """
-        with self._on_disk(Stage.LOADED) as data, self._serving(data) as (server, start_ms):
+        with self._on_disk(Stage.LOADED) as data, self._serving(data) as (subject, start_ms):
             time.sleep(_SETTLE_S)
-            first = {"start": start_ms, "rss": machine.resident_mb(server.pid)}
-            loaded = LoadedServer(self, server, first)
+            first = {"start": start_ms, "rss": _resident_mb(subject)}
+            loaded = LoadedServer(self, subject, first)
             if any(case.mode not in first for case in self.plan.of_stage(Stage.LOADED)):
                 loaded.warm_up()
             with loaded.standing_still():
@@ -160,70 +161,77 @@ class Measurement:
         return Sample(self.contestant.name, self.round, case.key, None, error=str(error))
 
     @contextlib.contextmanager
-    def _serving(self, data: Path) -> Iterator[tuple[ZooKeeperProcess, float]]:
+    def _serving(self, data: Path) -> Iterator[tuple[Subject, float]]:
         """A running server and the ms from its start to the first answer to a getData."""
-        server = self.contestant.start(data, self._server_cpus)
-        command = loadgen.command("first", server.port, seconds=_FIRST_ANSWER_LIMIT_S)
+        subject = self.contestant.make(data, self._server_cpus)
+        port = subject.ports[0]
+        command = loadgen.command("first", port, seconds=_FIRST_ANSWER_LIMIT_S)
         waiter = loadgen.pinned(command, self.load_cpus)
         try:
             began_ns = time.monotonic_ns()
-            server.start()
+            subject.start()
             figures = loadgen.finish(waiter, _FIRST_ANSWER_LIMIT_S)
-            self.version = self.version or machine.server_version(server.port)
-            yield server, (figures["answered_ns"] - began_ns) / 1e6
+            self.version = self.version or machine.server_version(port)
+            yield subject, (figures["answered_ns"] - began_ns) / 1e6
         finally:
             if waiter.poll() is None:
                 waiter.kill()
                 waiter.communicate()
-            server.stop()
+            subject.stop()
 
-    def load(self, mode: str, port: int, **options: float) -> Figures:
+    def load(self, mode: str, subject: Subject, **options: float) -> Figures:
         """One run of the load generator; raises :class:`LoadError`."""
-        return loadgen.run(mode, port, cpus=self.load_cpus, **options)
+        return loadgen.run(mode, subject.ports, cpus=self.load_cpus, **options)
 
     def _idle(self, data: Path) -> Iterator[Sample]:
         (case,) = self.plan.of_stage(Stage.IDLE)
         self.tell(case.label)
-        with self._serving(data) as (server, _):
+        with self._serving(data) as (subject, _):
             command = loadgen.command(
-                "idle", server.port, connections=self.plan.idle_sessions, at_once=200
+                "idle", subject.ports, connections=self.plan.idle_sessions, at_once=200
             )
             idler = loadgen.pinned(command, self.load_cpus)
             assert idler.stdout is not None
             # Its first line says that all sessions are open (an empty one: that it failed).
             idler.stdout.readline()
             time.sleep(_IDLE_SETTLE_S)
-            resident_mb = machine.resident_mb(server.pid)
+            resident_mb = _resident_mb(subject)
             yield self.sample(case, resident_mb, loadgen.finish(idler, 60))
 
     def _filled(self, data: Path) -> Iterator[Sample]:
         cases = {case.key: case for case in self.plan.of_stage(Stage.FILLED)}
         self.tell(f"create {self.plan.znodes:,} znodes")
-        with self._serving(data) as (server, _):
-            figures = self.load("fill", server.port, znodes=self.plan.znodes, depth=16)
+        with self._serving(data) as (subject, _):
+            figures = self.load("fill", subject, znodes=self.plan.znodes, depth=16)
             time.sleep(_SETTLE_S)
             found = {
                 "fill": (figures["ops_per_s"], figures),
-                "rss-filled": (machine.resident_mb(server.pid), {}),
+                "rss-filled": (_resident_mb(subject), {}),
             }
         if "start-filled" in cases or "rss-restarted" in cases:
             self.tell(f"restart with {self.plan.znodes:,} znodes")
-            with self._serving(data) as (server, start_ms):
+            with self._serving(data) as (subject, start_ms):
                 time.sleep(_SETTLE_S)
                 found["start-filled"] = (start_ms, {})
-                found["rss-restarted"] = (machine.resident_mb(server.pid), {})
+                found["rss-restarted"] = (_resident_mb(subject), {})
         for key, case in cases.items():
             yield self.sample(case, *found[key])
 
 
-class LoadedServer:
-    """A server under one load after the other; it stands still while another one is measured."""
+def _resident_mb(subject: Subject) -> float:
+    """Resident memory of all its servers together, in megabytes."""
+    return sum(machine.resident_mb(pid) for pid in subject.pids)
 
-    def __init__(
-        self, measurement: Measurement, server: ZooKeeperProcess, first: dict[str, float]
-    ) -> None:
+
+class LoadedServer:
+    """A server under one load after the other; it stands still while another one is measured.
+
+    An ensemble stands still as a whole, and is given time to have a leader again.
+    """
+
+    def __init__(self, measurement: Measurement, subject: Subject, first: dict[str, float]) -> None:
         self.measurement = measurement
-        self._server = server
+        self._subject = subject
         #: Figures from before any load, by mode.
         self._first = first
 
@@ -233,16 +241,16 @@ class LoadedServer:
         seconds = measurement.plan.server_warm_up_s / len(_WARM_UP_MODES)
         for mode in _WARM_UP_MODES:
             measurement.tell(f"warm-up: {mode}")
-            measurement.load(mode, self._server.port, depth=16, seconds=seconds, warmup=0)
+            measurement.load(mode, self._subject, depth=16, seconds=seconds, warmup=0)
 
     @contextlib.contextmanager
     def standing_still(self) -> Iterator[None]:
         """The server and what it has forked stand still, so that they disturb nobody."""
-        machine.suspend(self._server.pid)
+        self._subject.suspend()
         try:
             yield
         finally:
-            machine.resume(self._server.pid)
+            self._subject.resume()
 
     def measure(self, case: Case) -> Sample:
         """The figure of ``case``."""
@@ -250,13 +258,27 @@ class LoadedServer:
         if case.mode in self._first:
             return measurement.sample(case, self._first[case.mode])
         measurement.tell(case.label)
-        machine.resume(self._server.pid)
+        self._subject.resume()
         try:
-            return self._under_load(case)
+            return self._tried(case)
         except (RuntimeError, OSError, psutil.Error) as error:
             return measurement.failed(case, error)
         finally:
-            machine.suspend(self._server.pid)
+            self._subject.suspend()
+
+    def _tried(self, case: Case) -> Sample:
+        repeats = 0
+        while True:
+            self._subject.wait_steady()
+            try:
+                sample = self._under_load(case)
+            except loadgen.LoadError:
+                repeats += 1
+                if repeats == self._subject.tries:
+                    raise
+            else:
+                sample.figures["repeats"] = float(repeats)
+                return sample
 
     def _under_load(self, case: Case) -> Sample:
         measurement, plan = self.measurement, self.measurement.plan
@@ -270,8 +292,8 @@ class LoadedServer:
         elif case.mode != "connect":
             seed = measurement.round
             options |= {"connections": case.connections, "depth": case.depth, "seed": seed}
-        use = machine.CpuUse(self._server.pid)
-        figures = measurement.load(case.mode, self._server.port, **options)
+        use = machine.CpuUse(self._subject.pids)
+        figures = measurement.load(case.mode, self._subject, **options)
         figures |= use.figures()
         if figures.get("answered"):
             # Over set-up and warm-up as well: what a request costs, whoever else is busy.

@@ -170,6 +170,16 @@ def summary(lines: Sequence[Row]) -> str:
     return f"{text}; missed: {'; '.join(missed)}" if missed else text
 
 
+def repeats(results: Results) -> str:
+    """Which loads failed and were repeated, by contestant; empty if none was."""
+    counts: dict[str, int] = {}
+    for sample in results.samples:
+        times = int(sample.figures.get("repeats", 0))
+        if times:
+            counts[sample.contestant] = counts.get(sample.contestant, 0) + times
+    return ", ".join(f"{contestant} {count}" for contestant, count in sorted(counts.items()))
+
+
 def disturbance(results: Results) -> float | None:
     """How many cores other programs kept busy meanwhile: the median over all loads."""
     return median(

@@ -10,6 +10,9 @@ Variants of Apache's server:
 ``tuned``    with ``zookeeper.nio.numWorkerThreads=0``: its selector threads do the reading and
              writing themselves, which saves it a hand-over for each request on one core.
 ``both``     Apache's and ours anew, each free to use all cores, and the load as well.
+
+Of ensembles there is one variant: all servers and the load share all cores, for with two of
+them there is no other way to place three servers that would favour none.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ from pathlib import Path
 
 from conformance.bench.cases import Stage, Unit
 from conformance.bench.measure import Contestant, LoadedServer, Measurement, Plan, Sample
-from conformance.servers import SERVERS, ApacheServer, ServerUnavailable, ZooKeeperProcess
+from conformance.bench.subjects import PAUSE_SETTINGS, OneServer, Subject, WholeEnsemble
+from conformance.ensembles import ENSEMBLES
+from conformance.servers import SERVERS, ApacheServer, ServerUnavailable
 
 VARIANTS = ("default", "tuned", "both")
 OURS, APACHE, TUNED = "ours", "apache", "apache-tuned"
@@ -74,27 +79,40 @@ class Results:
 def contestants(variants: Sequence[str], ours: str = "mesozoic") -> tuple[Contestant, ...]:
     """Those that ``variants`` ask for; ``ours`` names the server under test (a key of SERVERS)."""
 
-    def start_ours(data: Path, cpus: set[int] | None) -> ZooKeeperProcess:
-        return SERVERS[ours](data_dir=data, cpus=cpus)
+    def make_ours(data: Path, cpus: set[int] | None) -> Subject:
+        return OneServer(SERVERS[ours](data_dir=data, cpus=cpus))
 
-    def start_apache(data: Path, cpus: set[int] | None) -> ZooKeeperProcess:
-        return ApacheServer(data_dir=data, cpus=cpus)
+    def make_apache(data: Path, cpus: set[int] | None) -> Subject:
+        return OneServer(ApacheServer(data_dir=data, cpus=cpus))
 
-    def start_tuned(data: Path, cpus: set[int] | None) -> ZooKeeperProcess:
+    def make_tuned(data: Path, cpus: set[int] | None) -> Subject:
         options = ("-Xmx1000m", _TUNING)
-        return ApacheServer(jvm_options=options, data_dir=data, cpus=cpus)
+        return OneServer(ApacheServer(jvm_options=options, data_dir=data, cpus=cpus))
 
     chosen: list[Contestant] = []
     if "default" in variants or "tuned" in variants:
-        chosen.append(Contestant(OURS, start_ours))
+        chosen.append(Contestant(OURS, make_ours))
     if "default" in variants:
-        chosen.append(Contestant(APACHE, start_apache))
+        chosen.append(Contestant(APACHE, make_apache))
     if "tuned" in variants:
-        chosen.append(Contestant(TUNED, start_tuned))
+        chosen.append(Contestant(TUNED, make_tuned))
     if "both" in variants:
-        chosen.append(Contestant(OURS_BOTH, start_ours, pinned=False))
-        chosen.append(Contestant(APACHE_BOTH, start_apache, pinned=False))
+        chosen.append(Contestant(OURS_BOTH, make_ours, pinned=False))
+        chosen.append(Contestant(APACHE_BOTH, make_apache, pinned=False))
     return tuple(chosen)
+
+
+def ensemble_contestants(servers: int, ours: str = "mesozoic") -> tuple[Contestant, ...]:
+    """Ensembles of so many servers, ours and Apache's; nothing of them is pinned to a core."""
+
+    def make(kind: str, data: Path, cpus: set[int] | None) -> Subject:
+        settings = PAUSE_SETTINGS if kind == "apache" else None
+        return WholeEnsemble(ENSEMBLES[kind](servers, data_dir=data, cpus=cpus, settings=settings))
+
+    return tuple(
+        Contestant(name, functools.partial(make, kind), pinned=False)
+        for name, kind in ((OURS, ours), (APACHE, "apache"))
+    )
 
 
 def plan_for(contestant: Contestant, plan: Plan) -> Plan:

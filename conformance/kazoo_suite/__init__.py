@@ -5,10 +5,12 @@ a Java ensemble of its own; we leave the suite as it is and put a cluster of our
 the harness's, before the harness is imported:
 
     __main__ -> run.run_suite --(pytest subprocess, -p plugin)--> kazoo/tests
-                                     plugin: installs cluster.SuiteCluster as the harness's
-                                     cluster, writes one JSON line per test
+                                     plugin: installs a cluster of ours as the harness's,
+                                     writes one JSON line per test
     __main__ <- compare: per test id, what Apache passes and ours does not
 
-The cluster has one standalone server. Tests that need three servers, TLS or SASL are skipped
-by the cluster object, with the reason, on every server alike.
+``cluster.SuiteCluster`` is one standalone server: tests that need three servers, TLS or SASL
+are skipped by the cluster object, with the reason, on every server alike.
+``ensemble.EnsembleCluster`` is the cluster's full form, asked for by ``--servers 3``: an
+ensemble, and on Apache's with TLS and SASL.
 """

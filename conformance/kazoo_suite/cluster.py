@@ -1,4 +1,4 @@
-"""The object that kazoo's harness takes for its ZooKeeper cluster: one server of the kit.
+"""The object that kazoo's harness takes for its ZooKeeper cluster: one standalone server.
 
 The harness calls ``start``, ``stop``, ``terminate`` and ``reset`` on the cluster, and ``run``,
 ``stop`` and ``destroy`` on its members, which must keep data and port between ``stop`` and
@@ -23,18 +23,23 @@ _PROPERTY = "-Dzookeeper."
 _ENSEMBLE_ONLY = ("reconfigEnabled", "localSessionsEnabled", "localSessionsUpgradingEnabled")
 
 
-def zoo_cfg_settings(entries: Iterable[str], java_properties: Iterable[str]) -> dict[str, str]:
+def java_settings(entries: Iterable[str], java_properties: Iterable[str]) -> dict[str, str]:
     """The zoo.cfg keys that say the same as the harness's entries and JVM properties.
 
     ZooKeeper reads a zoo.cfg key that it does not know as the system property of that name
     behind ``zookeeper.`` (QuorumPeerConfig.parseProperties), so ``-Dzookeeper.x=y`` is ``x=y``.
-    Keys that concern ensembles alone are left out.
     """
     settings = dict(entry.split("=", 1) for entry in entries)
     for option in java_properties:
         if option.startswith(_PROPERTY):
             name, value = option.removeprefix(_PROPERTY).split("=", 1)
             settings[name] = value
+    return settings
+
+
+def zoo_cfg_settings(entries: Iterable[str], java_properties: Iterable[str]) -> dict[str, str]:
+    """As :func:`java_settings`, without the keys that concern ensembles alone."""
+    settings = java_settings(entries, java_properties)
     return {key: value for key, value in settings.items() if key not in _ENSEMBLE_ONLY}
 
 

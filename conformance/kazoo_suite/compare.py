@@ -40,6 +40,26 @@ class Difference:
         """Whether the reference passed at least once and the subject never did."""
         return "passed" in self.reference and "passed" not in self.subject
 
+    @property
+    def ahead(self) -> bool:
+        """Whether the subject passed at least once and the reference never did."""
+        return "passed" in self.subject and "passed" not in self.reference
+
+    @property
+    def settled(self) -> bool:
+        """Whether a repetition could tell nothing more: they agree, or one cannot run the test."""
+        last = (self.reference[-1], self.subject[-1])
+        return last[0] == last[1] or "skipped" in last
+
+    @property
+    def word(self) -> str:
+        """How to read it: ``BROKEN``, ``ahead``, ``flaky`` or ``differs``."""
+        if self.broken:
+            return "BROKEN"
+        if self.ahead:
+            return "ahead"
+        return "flaky" if self.flaky else "differs"
+
     def record(self, reference: SuiteRun, subject: SuiteRun) -> None:
         """Add the outcomes of one more pair of runs."""
         self.reference.append(reference.outcome(self.test))
@@ -59,8 +79,8 @@ def compare(
     """The tests whose outcomes differ, each repeated up to ``repeats`` times on both servers.
 
     ``rerun`` runs the given test ids on the reference and on the subject. A test that both
-    servers have answered alike in a repetition is not repeated again, and nothing is repeated
-    when more than ``REPEATED_MAX`` tests differ.
+    servers have answered alike in a repetition is not repeated again, neither is one that a
+    server had to skip, and nothing is repeated when more than ``REPEATED_MAX`` tests differ.
     """
     names = sorted({*reference.results, *subject.results})
     differences = [
@@ -69,11 +89,7 @@ def compare(
     for difference in differences:
         difference.record(reference, subject)
     for _ in range(repeats):
-        unsettled = [
-            difference
-            for difference in differences
-            if difference.reference[-1] != difference.subject[-1]
-        ]
+        unsettled = [difference for difference in differences if not difference.settled]
         if not unsettled or len(unsettled) > REPEATED_MAX:
             break
         again = rerun([difference.test for difference in unsettled])

@@ -1,6 +1,7 @@
 """The pytest plugin that runs inside the suite's subprocess.
 
-Importing it puts ``SuiteCluster`` where ``kazoo.testing.harness`` looks for its cluster class.
+Importing it puts ``SuiteCluster``, or ``EnsembleCluster`` where more than one server is asked
+for, where ``kazoo.testing.harness`` looks for its cluster class.
 That module is replaced as a whole rather than patched, because importing it needs pyOpenSSL and
 pyjks for certificates which the kit does not use.
 
@@ -19,9 +20,11 @@ from pathlib import Path
 import pytest
 
 from conformance.kazoo_suite.cluster import SuiteCluster
+from conformance.kazoo_suite.ensemble import EnsembleCluster
 from conformance.kazoo_suite.results import (
     RESULTS_VARIABLE,
     SERVER_VARIABLE,
+    SIZE_VARIABLE,
     TestResult,
     write_result,
 )
@@ -36,9 +39,11 @@ class HungTestError(Exception):
 
 def _install_cluster() -> None:
     stand_in = types.ModuleType("kazoo.testing.common")
-    vars(stand_in)["ZookeeperCluster"] = SuiteCluster
+    alone = os.environ.get(SIZE_VARIABLE, "1") == "1"
+    cluster = SuiteCluster if alone else EnsembleCluster
+    cluster.kind = os.environ[SERVER_VARIABLE]
+    vars(stand_in)["ZookeeperCluster"] = cluster
     sys.modules["kazoo.testing.common"] = stand_in
-    SuiteCluster.kind = os.environ[SERVER_VARIABLE]
 
 
 _install_cluster()

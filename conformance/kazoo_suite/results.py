@@ -8,6 +8,8 @@ from pathlib import Path
 
 #: The environment variable that names the server to run (a key of ``SERVERS``).
 SERVER_VARIABLE = "CONFORMANCE_SERVER"
+#: kazoo's own environment variable for how many servers the cluster has.
+SIZE_VARIABLE = "ZOOKEEPER_CLUSTER_SIZE"
 #: The environment variable that names the file for the rows, one JSON object a line.
 RESULTS_VARIABLE = "CONFORMANCE_RESULTS"
 

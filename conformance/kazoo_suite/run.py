@@ -15,6 +15,7 @@ from pathlib import Path
 from conformance.kazoo_suite.results import (
     RESULTS_VARIABLE,
     SERVER_VARIABLE,
+    SIZE_VARIABLE,
     SuiteRun,
     read_results,
 )
@@ -68,7 +69,7 @@ def server_version(kind: str) -> str:
     return found.group(1)
 
 
-def _environment(kind: str, version: str, results: Path) -> dict[str, str]:
+def _environment(kind: str, version: str, results: Path, size: int) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("ZOOKEEPER_", "PYTEST_"))}
     return {
         **inherited,
@@ -77,7 +78,7 @@ def _environment(kind: str, version: str, results: Path) -> dict[str, str]:
         # kazoo reads the version from here only when CI is set, and then skips nothing for it.
         "CI": "1",
         "ZOOKEEPER_VERSION": version,
-        "ZOOKEEPER_CLUSTER_SIZE": "1",
+        SIZE_VARIABLE: str(size),
         SERVER_VARIABLE: kind,
         RESULTS_VARIABLE: str(results),
     }
@@ -87,11 +88,12 @@ def run_suite(
     kind: str,
     version: str,
     *,
+    size: int = 1,
     pattern: str | None = None,
     tests: Sequence[str] = (),
     log: Path | None = None,
 ) -> SuiteRun:
-    """Run the suite against server ``kind`` and return what every test did.
+    """Run the suite against ``size`` servers of ``kind`` and return what every test did.
 
     ``pattern`` is pytest's ``-k``; ``tests`` are test ids of an earlier run; ``log`` gets
     pytest's own output. Raises ``RuntimeError`` with the end of that output when pytest
@@ -118,7 +120,7 @@ def run_suite(
             done = subprocess.run(
                 command,
                 cwd=scratch,
-                env=_environment(kind, version, results),
+                env=_environment(kind, version, results, size),
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 check=False,

@@ -12,16 +12,23 @@
 
 enum { EVENTS = 256, PATIENCE_MS = 30000, END_PATIENCE_MS = 2000 };
 
-int connect_start(const struct options *o)
+int port_of(const struct options *o, uint32_t index)
 {
+    return o->ports[index % (uint32_t)o->port_count];
+}
+
+int connect_start(const struct options *o, uint32_t index)
+{
+    struct sockaddr_in address = o->address;
+    address.sin_port = htons((uint16_t)port_of(o, index));
+
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         fatal("cannot open another socket: %s (raise the limit of open files)", strerror(errno));
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(fd, (const struct sockaddr *)&o->address, sizeof o->address) &&
-        errno != EINPROGRESS)
-        fatal("cannot connect to %s:%d: %s", o->host, o->port, strerror(errno));
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS)
+        fatal("cannot connect to %s:%d: %s", o->host, port_of(o, index), strerror(errno));
     return fd;
 }
 
@@ -103,7 +110,7 @@ bool handshake_accepted(const uint8_t *frame, struct session *s)
 
 static void begin(const struct options *o, int epoll, struct session *s, int index)
 {
-    s->fd = connect_start(o);
+    s->fd = connect_start(o, (uint32_t)index);
     struct epoll_event event = {.events = EPOLLOUT, .data.u32 = (uint32_t)index};
     epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event);
 }
@@ -113,16 +120,16 @@ static bool advance(const struct options *o, int epoll, struct session *s,
                     const struct epoll_event *event)
 {
     uint8_t frame[64];
-    int error = 0;
+    int error = 0, port = port_of(o, event->data.u32);
     socklen_t size = sizeof error;
     getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error)
-        fatal("cannot connect to %s:%d: %s", o->host, o->port, strerror(error));
+        fatal("cannot connect to %s:%d: %s", o->host, port, strerror(error));
     if (event->events & EPOLLIN) {
         if (!read_lone_frame(s->fd, frame, sizeof frame))
-            fatal("%s:%d closed the connection in the handshake", o->host, o->port);
+            fatal("%s:%d closed the connection in the handshake", o->host, port);
         if (!handshake_accepted(frame, s))
-            fatal("%s:%d refused a new session", o->host, o->port);
+            fatal("%s:%d refused a new session", o->host, port);
         epoll_ctl(epoll, EPOLL_CTL_DEL, s->fd, NULL);
         return true;
     }
@@ -142,7 +149,7 @@ void open_sessions(const struct options *o, struct session *sessions, int count,
             begin(o, epoll, &sessions[begun], begun);
         int ready = epoll_wait(epoll, events, EVENTS, PATIENCE_MS);
         if (ready == 0)
-            fatal("%s:%d answered no handshake for %d s", o->host, o->port, PATIENCE_MS / 1000);
+            fatal("%s answered no handshake for %d s", o->host, PATIENCE_MS / 1000);
         for (int i = 0; i < ready; i++)
             done += advance(o, epoll, &sessions[events[i].data.u32], &events[i]);
     }

@@ -45,12 +45,15 @@ enum {
     FRAME_BYTES_MAX = 2 << 20,
     PATH_BYTES_MAX = 64,
     HANDSHAKE_REPLY_BYTES = 41,
+    PORTS_MAX = 64,
 };
 
 struct options {
     const char *mode;
     const char *host;
-    int port;
+    /* The servers of an ensemble, all on one host: connection i goes to port i mod port_count. */
+    int ports[PORTS_MAX];
+    int port_count;
     int connections;
     int depth;
     int at_once;
@@ -64,6 +67,7 @@ struct options {
     double warmup_s;
     uint64_t seed;
     uint64_t since_ns;
+    /* Of the first port. */
     struct sockaddr_in address;
 };
 
@@ -115,7 +119,9 @@ struct session {
     int timeout_ms;
 };
 
-int connect_start(const struct options *o);
+/* The port to which the connection of that number goes. */
+int port_of(const struct options *o, uint32_t index);
+int connect_start(const struct options *o, uint32_t index);
 /* The negotiated session in a complete ConnectResponse frame; false if it was refused. */
 bool handshake_accepted(const uint8_t *frame, struct session *s);
 /* Opens `count` sessions, at most `at_once` being negotiated; ends the program on failure. */
@@ -144,6 +150,7 @@ struct conn {
     char own_path[PATH_BYTES_MAX];
     bool lost;
     bool wants_write;
+    bool synced;
     uint8_t *in;
     size_t in_length;
     size_t in_capacity;
@@ -202,6 +209,7 @@ struct workload {
 bool workload_open(struct workload *w, const struct options *o);
 bool workload_needs_private_parents(const struct workload *w);
 size_t workload_setup_next(void *context, struct conn *c, int32_t xid, uint8_t *out, int32_t *op);
+size_t workload_sync_next(void *context, struct conn *c, int32_t xid, uint8_t *out, int32_t *op);
 size_t workload_parents_next(void *context, struct conn *c, int32_t xid, uint8_t *out, int32_t *op);
 size_t workload_next(void *context, struct conn *c, int32_t xid, uint8_t *out, int32_t *op);
 size_t fill_parents_next(void *context, struct conn *c, int32_t xid, uint8_t *out, int32_t *op);

@@ -11,6 +11,7 @@
 
 static const char USAGE[] =
     "usage: loadgen MODE --port P [options]     (loadgen --stub [--port P] serves at once)\n"
+    "       loadgen MODE --ports P,Q,R [options] (an ensemble: connections are dealt out in turn)\n"
     "steady load:  get exists children set create crdel mix multi2 sync\n"
     "others:       connect   sessions opened and closed per second, --at-once of them at a time\n"
     "              fanout    a change told to --connections watchers, --rounds times\n"
@@ -34,8 +35,9 @@ static const struct option LONG_OPTIONS[] = {
     {"at-once", required_argument, NULL, 'a'},     {"rounds", required_argument, NULL, 'r'},
     {"znodes", required_argument, NULL, 'z'},      {"parents", required_argument, NULL, 'P'},
     {"timeout-ms", required_argument, NULL, 't'},  {"seed", required_argument, NULL, 'S'},
-    {"since-ns", required_argument, NULL, 'n'},    {"stub", no_argument, NULL, 'b'},
-    {"help", no_argument, NULL, '?'},              {NULL, 0, NULL, 0},
+    {"since-ns", required_argument, NULL, 'n'},    {"ports", required_argument, NULL, 'q'},
+    {"stub", no_argument, NULL, 'b'},              {"help", no_argument, NULL, '?'},
+    {NULL, 0, NULL, 0},
 };
 
 static long number(const char *text, long least, long most)
@@ -56,12 +58,22 @@ static double seconds(const char *text)
     return value;
 }
 
+static void take_ports(struct options *o, char *list)
+{
+    o->port_count = 0;
+    for (char *part = strtok(list, ","); part; part = strtok(NULL, ",")) {
+        if (o->port_count == PORTS_MAX)
+            fatal("--ports takes at most %d ports", PORTS_MAX);
+        o->ports[o->port_count++] = (int)number(part, 1, 65535);
+    }
+}
+
 static void apply(struct options *o, int option)
 {
     const int million = 1000000;
     switch (option) {
     case 'h': o->host = optarg; break;
-    case 'p': o->port = (int)number(optarg, 1, 65535); break;
+    case 'p': case 'q': take_ports(o, optarg); break;
     case 'c': o->connections = (int)number(optarg, 1, million); break;
     case 'd': o->depth = (int)number(optarg, 1, 4096); break;
     case 's': o->seconds = seconds(optarg); break;
@@ -83,10 +95,10 @@ static void apply(struct options *o, int option)
 static void resolve(struct options *o)
 {
     o->address.sin_family = AF_INET;
-    o->address.sin_port = htons((uint16_t)o->port);
+    o->address.sin_port = htons((uint16_t)o->ports[0]);
     if (inet_pton(AF_INET, o->host, &o->address.sin_addr) != 1)
         fatal("\"%s\" is not an IPv4 address", o->host);
-    if (o->port == 0 && strcmp(o->mode, "stub"))
+    if (o->port_count == 0 && strcmp(o->mode, "stub"))
         fatal("--port is missing: the port on which the server listens");
     if (o->keys % 10)
         fatal("--keys must be a multiple of ten: keys lie ten to a parent");

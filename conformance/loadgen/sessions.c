@@ -29,6 +29,7 @@ struct churn {
     const struct options *options;
     int epoll;
     bool measuring;
+    uint32_t begun;
     uint64_t ended;
     uint64_t errors;
     struct histogram durations;
@@ -37,7 +38,7 @@ struct churn {
 static void slot_begin(struct churn *churn, struct slot *slot)
 {
     slot->begun_ns = now_ns();
-    slot->fd = connect_start(churn->options);
+    slot->fd = connect_start(churn->options, churn->begun++);
     slot->stage = CONNECTING;
     struct epoll_event event = {.events = EPOLLOUT, .data.ptr = slot};
     epoll_ctl(churn->epoll, EPOLL_CTL_ADD, slot->fd, &event);

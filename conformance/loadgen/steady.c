@@ -33,6 +33,13 @@ static void run_setup(struct engine *e, request_source source, int active)
     e->tolerated_error = 0;
 }
 
+/* What one server has answered another one may not show yet. */
+static void catch_up(struct engine *e, const struct options *o)
+{
+    if (o->port_count > 1)
+        run_setup(e, workload_sync_next, e->count);
+}
+
 static int depth_max(const struct options *o)
 {
     return o->depth > SETUP_DEPTH ? o->depth : SETUP_DEPTH;
@@ -47,6 +54,7 @@ int run_steady(const struct options *o)
     engine_open(&e, o, depth_max(o));
     e.context = &w;
     run_setup(&e, workload_setup_next, 1);
+    catch_up(&e, o);
     if (workload_needs_private_parents(&w))
         run_setup(&e, workload_parents_next, e.count);
     double cpu_s = 0.0;
@@ -64,6 +72,7 @@ int run_fill(const struct options *o)
     engine_open(&e, o, depth_max(o));
     e.context = &w;
     run_setup(&e, fill_parents_next, 1);
+    catch_up(&e, o);
     w.cursor = 0;
     e.source = fill_next;
     e.measuring = true;

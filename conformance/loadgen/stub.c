@@ -177,7 +177,7 @@ int run_stub(const struct options *o)
     struct epoll_event events[EVENTS];
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024))
-        fatal("cannot listen on %s:%d: %s", o->host, o->port, strerror(errno));
+        fatal("cannot listen on %s:%d: %s", o->host, o->ports[0], strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
     printf("{\"port\": %d}\n", ntohs(address.sin_port));
     fflush(stdout);

@@ -86,6 +86,11 @@ int run_fanout(const struct options *o)
     int setter = f.sessions[f.count].fd;
     int32_t made = ask(&f, setter, 1, encode_create(f.frame, 1, WATCHED, value));
     f.errors += made != 0 && made != ERR_NODE_EXISTS;
+    /* A watcher's server may not show yet what the setter's has made. */
+    for (int i = 0; o->port_count > 1 && i < f.count; i++) {
+        int fd = f.sessions[i].fd;
+        f.errors += ask(&f, fd, 1, encode_path(f.frame, 1, OP_SYNC, WATCHED)) != 0;
+    }
     /* The first round warms up and is thrown away. */
     for (int round = 0; round <= rounds; round++) {
         int32_t xid = round + 2;
@@ -175,5 +180,5 @@ int run_first(const struct options *o)
             return 0;
         nanosleep(&pause, NULL);
     }
-    fatal("%s:%d gave no answer within %.0f s", o->host, o->port, o->seconds);
+    fatal("%s:%d gave no answer within %.0f s", o->host, o->ports[0], o->seconds);
 }

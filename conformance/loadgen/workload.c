@@ -93,6 +93,17 @@ size_t workload_setup_next(void *context, struct conn *c, int32_t xid, uint8_t *
     return encode_create(out, xid, key_path(w, key + child - 1), w->value);
 }
 
+/* One sync on each connection: its server is then as far as the setup. */
+size_t workload_sync_next(void *context, struct conn *c, int32_t xid, uint8_t *out, int32_t *op)
+{
+    (void)context;
+    if (c->synced)
+        return 0;
+    c->synced = true;
+    *op = OP_SYNC;
+    return encode_path(out, xid, OP_SYNC, text("/"));
+}
+
 /* A connection's own parent is named after its session, so runs on one server do not meet. */
 size_t workload_parents_next(void *context, struct conn *c, int32_t xid, uint8_t *out, int32_t *op)
 {
