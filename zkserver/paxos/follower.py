@@ -7,7 +7,7 @@ request to be prepared again, never by a guess.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from zkserver.errors import invariant
 from zkserver.paxos.ballot import Ballot
@@ -16,6 +16,9 @@ from zkserver.paxos.messages import Accept, AcceptSync, Prepare, PrepareRequest,
 
 if TYPE_CHECKING:
     from zkserver.paxos.node import PaxosNode
+
+#: A log with more payload bytes than this is not handed to a new leader as a whole.
+_PROMISE_BYTES_MAX: Final = 512 * 1024 * 1024
 
 
 class Follower:
@@ -46,8 +49,9 @@ class Follower:
             start = min(message.decided, log.end)
         elif node.accepted == message.accepted and log.end > message.length:
             start = message.length
-        if start < log.start:
-            is_cut = True
+        if start < log.start or log.payload_bytes > _PROMISE_BYTES_MAX:
+            # Whoever lacks that much is better served by a snapshot of somebody else's.
+            is_cut = start < log.end or start < log.start
         else:
             records = tuple(log.since(start))
         node.hold(

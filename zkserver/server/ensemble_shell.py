@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from zkserver.log_output import log
+from zkserver.membership_files import store_membership
 from zkserver.paxos.ballot import Ballot
 from zkserver.replica.peer_messages import LinkMessage, SnapshotBegin, SnapshotEnd, SnapshotPart
 from zkserver.server.peer_links import PeerLinks
@@ -29,6 +30,7 @@ from zkserver.storage.segments import TEMPORARY_SUFFIX
 from zkserver.storage.snapshots import snapshot_name, verify_snapshot
 
 if TYPE_CHECKING:
+    from zkserver.config import Config
     from zkserver.replica.core import ReplicaCore
     from zkserver.replica.membership import Membership
     from zkserver.storage.disk import DiskFile
@@ -67,7 +69,9 @@ class EnsembleShell:
     server's own quorum port cannot be bound.
     """
 
-    def __init__(self, server_id: int, membership: Membership, disk: Disk, directory: str) -> None:
+    def __init__(self, config: Config, membership: Membership, disk: Disk, directory: str) -> None:
+        server_id = config.server_id
+        self.config = config
         self.disk = disk
         self.directory = directory
         self.poller = new_poller()
@@ -116,6 +120,17 @@ class EnsembleShell:
     def _accepts(self, server_id: int) -> bool:
         return server_id not in self._away
 
+    def _store(self, membership: Membership) -> None:
+        """Write the membership where the next start will read it, if it may be changed."""
+        config = self.config
+        if not config.reconfig_enabled or config.static_config_file is None:
+            return
+        try:
+            store_membership(config.static_config_file, membership, config.server_id)
+        except OSError as error:
+            # The server knows it from its log; only a start without that would be misled.
+            log("warning", "membership_not_stored", why=str(error))
+
     # The loop's events.
 
     def ready(self, fd: int, mask: int, now_ms: int) -> None:
@@ -137,6 +152,7 @@ class EnsembleShell:
         if self.core.membership is not self._membership and self.core.membership is not None:
             self._membership = self.core.membership
             self.cut_off(self._away)
+            self._store(self._membership)
 
     def exchange(self) -> None:
         """Send what the core wants to tell the others."""
@@ -157,11 +173,9 @@ class EnsembleShell:
     # The links' events.
 
     def _linked(self, peer_id: int) -> None:
-        log("info", "peer_linked", peer=peer_id)
         self.core.node.linked(peer_id, self._now_ms)
 
     def _unlinked(self, peer_id: int) -> None:
-        log("info", "peer_unlinked", peer=peer_id)
         self._stop_transfers(peer_id)
         ensemble = self.core.ensemble
         assert ensemble is not None

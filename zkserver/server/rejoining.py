@@ -40,7 +40,7 @@ def rejoin(
     if membership is None:
         raise StartError("no server lines: this server is alone")
     # Bound early, so that a port that is taken is told before anything is loaded.
-    shell = EnsembleShell(config.server_id, membership, disk, recovered.snapshot_dir)
+    shell = EnsembleShell(config, membership, disk, recovered.snapshot_dir)
     sequence = _load(core, recovered)
     if config.reconfig_enabled and core.membership is not None:
         membership = core.membership
