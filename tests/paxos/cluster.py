@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from zkserver.paxos.ballot import NO_BALLOT, Ballot
 from zkserver.paxos.configuration import Configuration
-from zkserver.paxos.durable import Persist, Write, WriteEnd, WriteRecord
+from zkserver.paxos.durable import Persist, Write, WriteEnd, WriteRecord, WriteSync
 from zkserver.paxos.election import Timing
 from zkserver.paxos.log import STOP, Log, Record
 from zkserver.paxos.messages import PaxosMessage
@@ -53,6 +53,10 @@ class Disk:
             self.accepted = write.ballot
             self.cut(write.record.first)
             self.records.append(write.record)
+        elif isinstance(write, WriteSync):
+            self.accepted = write.ballot
+            self.cut(write.records[0].first)
+            self.records.extend(write.records)
         elif isinstance(write, WriteEnd):
             self.accepted = write.ballot
             self.cut(write.end)

@@ -14,14 +14,7 @@ from zkserver.sim.cluster import run
 from zkserver.sim.scenario import Scenario
 
 #: Faults that are known and not mended yet.
-OPEN = frozenset(
-    (
-        "deposed_leader_expires_nobody",
-        "epoch_is_used_up",
-        "half_synced_follower_outweighs_nobody",
-        "snapshot_is_not_offered_for_ever",
-    )
-)
+OPEN: frozenset[str] = frozenset()
 FILES = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
 
 

@@ -27,6 +27,18 @@ class WriteRecord(NamedTuple):
     record: Record
 
 
+class WriteSync(NamedTuple):
+    """Up to the first record the sequence stays, then these follow, all accepted in ``ballot``.
+
+    This has to be on disk as a whole or not at all. A part of it would claim for ``ballot`` a
+    sequence that is shorter than what was accepted before, and that claim outweighs those of
+    servers that still have the rest, of which some may be decided.
+    """
+
+    ballot: Ballot
+    records: tuple[Record, ...]
+
+
 class WriteEnd(NamedTuple):
     """The sequence ends before ``end`` and is accepted in ``ballot`` as far as that."""
 
@@ -36,7 +48,7 @@ class WriteEnd(NamedTuple):
     zxid: int
 
 
-Write = WritePromise | WriteRecord | WriteEnd
+Write = WritePromise | WriteRecord | WriteSync | WriteEnd
 
 
 class Persist:

@@ -65,14 +65,13 @@ class Follower:
         if not log.start <= message.start <= log.end or message.start < node.decided:
             self.lose_the_thread()
             return
-        log.truncate(message.start)
         self.is_synced = True
         self._sync_length = message.length
         node.syncs += 1
         node.election.is_able = True
         # Noted even without records: from here on it is this ballot's sequence.
-        node.write_end(self.ballot)
-        self._take(message.records, message.decided)
+        node.write_sync(self.ballot, message.start, message.records)
+        self._acknowledge(message.decided)
 
     def accept(self, message: Accept) -> None:
         """Further records, or news of what is decided."""
@@ -81,14 +80,14 @@ class Follower:
         if message.records and message.records[0].first != self.node.log.end:
             self.lose_the_thread()
             return
-        self._take(message.records, message.decided)
+        for record in message.records:
+            invariant(record.zxid > self.node.log.last_zxid, "zxids have to grow", zxid=record.zxid)
+            self.node.log.append(record)
+            self.node.write_record(self.ballot, record)
+        self._acknowledge(message.decided)
 
-    def _take(self, records: tuple[Record, ...], decided: int) -> None:
+    def _acknowledge(self, decided: int) -> None:
         node = self.node
-        for record in records:
-            invariant(record.zxid > node.log.last_zxid, "zxids have to grow", zxid=record.zxid)
-            node.log.append(record)
-            node.write_record(self.ballot, record)
         node.owes_acknowledgement = True
         node.learn(min(decided, node.log.end))
 

@@ -118,12 +118,10 @@ class Leader:
                 node.resign()
                 return
             invariant(start >= node.decided, "a decided entry would be replaced", start=start)
-            log.truncate(start)
-            for record in best.records:
-                log.append(record)
-                node.write_record(self.ballot, record)
+            node.write_sync(self.ballot, start, best.records)
+        else:
+            node.write_end(self.ballot)
         self._adopted, self._adopted_length = best.accepted, log.end
-        node.write_end(self.ballot)
         self.is_accepting = True
         node.syncs += 1
         self.is_stopping = any(record.stops for record in log.since(node.decided))
@@ -139,22 +137,30 @@ class Leader:
     def _sync(self, peer_id: int, promise: Promise) -> None:
         """Bring a follower to our sequence."""
         node = self.node
+        at_least = self._adopted_length
         if promise.accepted == self.ballot:
-            start = promise.length
+            # It has the adopted sequence; the rest may come in parts.
+            start = at_least = promise.length
         elif promise.accepted == self._adopted:
             start = min(promise.length, self._adopted_length)
         else:
             start = promise.decided
+        # What is decided is the same everywhere, and may have come in a snapshot.
+        start = max(start, promise.decided)
         if start < node.log.start:
             node.wants_snapshot[peer_id] = None
             return
         follower = Follower(promise.accepted, promise.decided, 0, start, node.decided)
         self.followers[peer_id] = follower
-        records = self._next_records(follower)
+        records = self._next_records(follower, at_least)
         node.send(peer_id, AcceptSync(self.ballot, start, records, node.decided, node.log.end))
 
-    def _next_records(self, follower: Follower) -> tuple[Record, ...]:
-        """The next records for a follower, as far as the window and a message go."""
+    def _next_records(self, follower: Follower, at_least: int = 0) -> tuple[Record, ...]:
+        """The next records for a follower, as far as the window and a message go.
+
+        Those before ``at_least`` go in any case: until a follower has all that we adopted,
+        it may not call its sequence ours.
+        """
         invariant(follower.sent is not None, "records for a follower that is not synced")
         log = self.node.log
         if follower.sent is None or follower.sent == log.end:
@@ -162,10 +168,11 @@ class Leader:
         chosen: list[Record] = []
         size = 0
         for record in log.since(follower.sent):
-            if chosen and size + len(record.payload) > MESSAGE_BYTES:
-                break
-            if follower.bytes_under_way + size > WINDOW_BYTES:
-                break
+            if record.first >= at_least:
+                if chosen and size + len(record.payload) > MESSAGE_BYTES:
+                    break
+                if follower.bytes_under_way + size > WINDOW_BYTES:
+                    break
             chosen.append(record)
             size += len(record.payload)
         if chosen:

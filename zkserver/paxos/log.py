@@ -80,6 +80,7 @@ class Log:
     def extend(self, records: Iterable[Record]) -> None:
         """Add records behind the last one."""
         for record in records:
+            invariant(record.zxid > self.last_zxid, "zxids have to grow", zxid=record.zxid)
             self.append(record)
 
     def place(self, position: int) -> int:
@@ -88,6 +89,15 @@ class Log:
         found = self.records[at].first if at < len(self.records) else self.end
         invariant(found == position, "a position inside a record", position=position, found=found)
         return at
+
+    def zxid_before(self, position: int) -> int | None:
+        """zxid of the entry before ``position``, if a record ends there."""
+        if position == self.start:
+            return self.start_zxid
+        if not self.start < position <= self.end:
+            return None
+        record = self.records[bisect_left(self.records, position, key=_end_of)]
+        return record.last_zxid if record.end == position else None
 
     def since(self, position: int) -> list[Record]:
         """The records from ``position`` on, which lies not before ``start``."""
@@ -128,6 +138,10 @@ class Log:
         self.payload_bytes = 0
         self.start = self.end = start
         self.start_zxid = zxid
+
+
+def _end_of(record: Record) -> int:
+    return record.end
 
 
 def _index_of(record: Record) -> int:

@@ -21,6 +21,7 @@ from zkserver.paxos.durable import (
     WriteEnd,
     WritePromise,
     WriteRecord,
+    WriteSync,
     may_be_told,
 )
 from zkserver.paxos.election import Election, Timing
@@ -251,9 +252,13 @@ class PaxosNode:
         """A snapshot of everything before ``index`` was taken over and is durable."""
         if index <= self.decided:
             return
-        self.log.reset(index, zxid)
         self.decided = index
-        self.write_end(self.accepted)
+        if self.log.zxid_before(index) == zxid:
+            # Ours goes on behind it, and others may count on that.
+            self.log.trim(index)
+        else:
+            self.log.reset(index, zxid)
+            self.write_end(self.accepted)
         if self.follower is not None:
             self.follower.lose_the_thread()
 
@@ -282,6 +287,16 @@ class PaxosNode:
         """A record was put at the end of the log, accepted in ``ballot``."""
         self.accepted = ballot
         self._persist.writes.append(WriteRecord(ballot, record))
+
+    def write_sync(self, ballot: Ballot, start: int, records: tuple[Record, ...]) -> None:
+        """From ``start`` on the log becomes ``records``, and all of it accepted in ``ballot``."""
+        self.log.truncate(start)
+        if not records:
+            self.write_end(ballot)
+            return
+        self.log.extend(records)
+        self.accepted = ballot
+        self._persist.writes.append(WriteSync(ballot, records))
 
     def write_end(self, ballot: Ballot) -> None:
         """The log was cut, or is accepted in ``ballot`` as it is."""

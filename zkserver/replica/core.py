@@ -33,7 +33,7 @@ from zkserver.tree.digest import INTERVAL_ZXIDS
 from zkserver.tree.sessions import ExpiryQueue, Session
 from zkserver.tree.tree import ZnodeTree
 from zkserver.tree.watches import Watches
-from zkserver.wire.jute import pack_buffer
+from zkserver.wire.jute import INT, pack_buffer
 from zkserver.wire.opcodes import (
     WRITES,
     EventType,
@@ -233,11 +233,16 @@ class ReplicaCore:
     def propose_payload(self, payload: bytes, entries: int, wall_ms: int, now_ms: int) -> None:
         """Put ``entries`` writes into the sequence, on the leader."""
         node = self.node
-        if counter_is_full(node.log.last_zxid, entries):
+        newest = self.newest_zxid
+        if counter_is_full(newest, entries):
             node.begin_epoch(now_ms)
-        log = node.log
-        zxid = max(log.last_zxid, first_zxid(node.promised)) + 1
-        node.propose(Record(log.end, entries, zxid, wall_ms, payload))
+            newest = self.newest_zxid
+        node.propose(Record(node.log.end, entries, newest + 1, wall_ms, payload))
+
+    @property
+    def newest_zxid(self) -> int:
+        """The last zxid that was given away, or the one before the first of the epoch."""
+        return max(self.node.log.last_zxid, first_zxid(self.node.promised))
 
     def persisted(self, persist: Persist, now_ms: int) -> None:
         """What Paxos wanted on disk is there: execute everything that is decided by that."""
@@ -343,7 +348,11 @@ class ReplicaCore:
             return
         for session_id in self.expiry.expired(now_ms):
             self.stats.expired += 1
-            self.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, b"", now_ms)
+            self.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, self._epoch(), now_ms)
+
+    def _epoch(self) -> bytes:
+        """The epoch in which we lead: what we conclude from silence counts in no other."""
+        return INT.pack(self.newest_zxid >> 32)
 
     def reap(self, wall_ms: int, now_ms: int, most: int) -> int:
         """Propose the removal of at most ``most`` idle containers and TTL znodes."""
@@ -363,7 +372,7 @@ class ReplicaCore:
         if live is None or live.closing:
             return False
         live.closing = True
-        self.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, b"", now_ms)
+        self.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, self._epoch(), now_ms)
         return True
 
     # Recovery.

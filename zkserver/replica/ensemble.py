@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from zkserver.errors import invariant
+from zkserver.paxos.ballot import counter_is_full
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.log import STOP
 from zkserver.replica.batch import NO_QUORUM, Batch, logged_runs, origin, with_flags
@@ -128,7 +129,7 @@ class Ensemble:
             _, forward = self.waiting.popleft()
             if forward.ballot == ballot:
                 self._propose(forward.payload, forward.entries, wall_ms)
-        while node.leads or node.leader is None:
+        while node.leads or (node.leader is None and node.synced_leader is not None):
             batch = core.close_batch()
             if batch is None:
                 break
@@ -159,20 +160,25 @@ class Ensemble:
             if server_id == mine
         }
         for batch in core.in_flight:
-            if batch.number not in logged:
+            if batch.number not in logged and core.node.synced_leader is not None:
                 self._hand_over(batch, wall_ms)
 
     def _hand_over(self, batch: Batch, wall_ms: int) -> None:
         core, node = self.core, self.core.node
         payload = batch.payload(core.settings.server_id)
         if node.leader is not None:
-            self._propose(payload, batch.writes, wall_ms)
+            if node.leads:
+                self._propose(payload, batch.writes, wall_ms)
         elif node.follower is not None:
             leader_id, ballot = node.follower.leader_id, node.follower.ballot
             self.outbox.append((leader_id, Forward(ballot, batch.writes, payload)))
 
     def _propose(self, payload: bytes, entries: int, wall_ms: int) -> None:
-        core = self.core
+        core, node = self.core, self.core.node
+        if counter_is_full(core.newest_zxid, entries):
+            # The next epoch begins; what is in no log then is handed over again.
+            node.begin_epoch(core.now_ms)
+            return
         if payload[:1] == STOP and not self._has_quorum_for(payload):
             payload = with_flags(payload, NO_QUORUM)
         core.propose_payload(payload, entries, wall_ms, core.now_ms)
@@ -253,9 +259,7 @@ class Ensemble:
             self.drop_clients("this server has no leader")
         if node.leads and self._graced is not node.leader:
             self._graced = node.leader
-            for live in core.expiry.sessions.values():
-                live.heard_ms = now_ms
-                live.closing = False
+            core.expiry.renew(now_ms)
         if now_ms - self._touched_ms >= self.touch_ms:
             self._touch(now_ms)
 

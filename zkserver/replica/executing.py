@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from zkserver.replica.core import ReplicaCore
 
 # Looking a member up in an enum costs what a dictionary access costs twice.
-_CLOSED: Final = Phase.CLOSED
+_CLOSING: Final = Phase.CLOSING
 _CREATE: Final = int(Op.CREATE)
 _DELETE: Final = int(Op.DELETE)
 _GET_DATA: Final = int(Op.GET_DATA)
@@ -110,7 +110,8 @@ def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> N
     alive = core.sessions
     unseen: list[bytes] = []
     for conn, caller, frames, writes, count, _ in runs:
-        append = unseen.append if conn is None or conn.phase is _CLOSED else conn.out.append
+        # Behind what ended a connection there is nothing: a later reply would leave a gap.
+        append = unseen.append if conn is None or conn.phase >= _CLOSING else conn.out.append
         known = caller.session_id in alive or not caller.session_id
         # Among reads nobody has looked at the operations yet: an internal one is a client's.
         logged = _LOGGED if writes == count else core.writes
@@ -211,8 +212,10 @@ def run_frames(core: ReplicaCore, runs: list[Run], zxid: int, time_ms: int) -> N
                 pos = after
                 continue
             if op not in logged:
-                if conn is not None and conn.phase < Phase.CLOSING:
+                if conn is not None and conn.phase < _CLOSING:
                     answer_one(core, conn, frames, pos)
+                    if conn.phase >= _CLOSING:
+                        append = unseen.append
                 pos = after
                 continue
             core.zxid = zxid

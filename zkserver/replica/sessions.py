@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _CREATE_SESSION: Final = int(Op.CREATE_SESSION)
 _ATTACH_SESSION: Final = int(Op.ATTACH_SESSION)
+_EXPIRE_SESSION: Final = int(Op.EXPIRE_SESSION)
 _FOUND: Final = int(Op.FOUND)
 _LONG_MIN: Final = -(1 << 63)
 _ID_MASK: Final = (1 << 64) - 1
@@ -203,12 +204,19 @@ def apply(
     if op == _ATTACH_SESSION:
         _attach(core, conn, session_id, record)
         return
+    if op == _EXPIRE_SESSION and INT.unpack_from(record)[0] != core.zxid >> 32:
+        # Concluded by a leader that has been deposed since: others may have heard from it.
+        live = core.expiry.sessions.get(session_id)
+        if live is not None:
+            core.expiry.go_on(live)
+        return
     core.end_session(session_id)
     attached = core.attached.get(session_id)
-    if conn is not None and conn.phase < Phase.CLOSED:
-        conn.out.append(pack_reply(xid, core.zxid, 0))
-        conn.phase = Phase.CLOSING
-        core.dirty[conn] = None
+    if conn is not None:
+        if conn.phase < Phase.CLOSING:
+            conn.out.append(pack_reply(xid, core.zxid, 0))
+            conn.phase = Phase.CLOSING
+            core.dirty[conn] = None
     elif attached is not None:
         # It expired: its connection is dropped without a word.
         core.end(attached, "the session expired")

@@ -15,11 +15,10 @@ from zkserver.errors import StartError
 from zkserver.paxos.ballot import Ballot
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.election import Timing
-from zkserver.paxos.log import Log, Record
 from zkserver.paxos.node import PaxosNode
 from zkserver.replica.core import ReplicaCore
-from zkserver.replica.state import load
 from zkserver.server.ensemble_shell import EnsembleShell
+from zkserver.server.writing import read_back
 from zkserver.storage import Disk, Recovered
 
 #: A server without a leader keeps its clients for at most so long, milliseconds.
@@ -41,7 +40,7 @@ def rejoin(
         raise StartError("no server lines: this server is alone")
     # Bound early, so that a port that is taken is told before anything is loaded.
     shell = EnsembleShell(config, membership, disk, recovered.snapshot_dir)
-    sequence = _load(core, recovered)
+    sequence = read_back(core, recovered)
     if config.reconfig_enabled and core.membership is not None:
         membership = core.membership
     accepted = Ballot.unpacked(recovered.accepted)
@@ -63,17 +62,3 @@ def rejoin(
         core.ensemble.standalone_enabled = config.standalone_enabled
     shell.start(core, now_ms)
     return shell
-
-
-def _load(core: ReplicaCore, recovered: Recovered) -> Log:
-    """Load the snapshot, if there is one; returns the sequence behind it."""
-    sequence = Log(0, 0)
-    if recovered.snapshot is not None:
-        load(core, recovered.blocks())
-        core.zxid = recovered.snapshot.zxid
-        sequence = Log(recovered.snapshot.index, core.zxid)
-    for found in recovered.records():
-        if found.index + found.count > sequence.end:
-            record = Record(found.index, found.count, found.zxid, found.time_ms, found.payload)
-            sequence.append(record)
-    return sequence

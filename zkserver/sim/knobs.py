@@ -97,7 +97,7 @@ def draw(dice: random.Random) -> Knobs:
         batch_bytes=dice.choice((1, 200, 1 << 22, 1 << 22)),
         outstanding_max=dice.choice((1, 4, 1000, 1000)),
         digest_interval_zxids=dice.choice((1, 4, 16)),
-        counter_max=dice.choice((0xFFFFFFFF, 0xFFFFFFFF)),
+        counter_max=dice.choice((0x7F, 0xFF, 0xFFFFFFFF, 0xFFFFFFFF)),
         block_bytes=dice.choice((64, 1 << 20)),
         pipeline=dice.choice((1, 3, 10)),
     )

@@ -149,6 +149,8 @@ class Model:
                 session.timeout_ms = int.from_bytes(body[:4], "big")
             return 0
         if op == Op.EXPIRE_SESSION:
+            if int.from_bytes(body, "big") != zxid >> 32:
+                return 0
             if session is not None:
                 self.expired[zxid] = session_id
             self._end(session_id, zxid)

@@ -28,6 +28,7 @@ from zkserver.sim import snapshots
 from zkserver.sim.cluster import run
 from zkserver.sim.scenario import draw
 from zkserver.storage import Recovered, Wal, recover, segments
+from zkserver.wire.jute import INT
 from zkserver.wire.opcodes import Op
 
 #: What is replaced: (object, name of its attribute, replacement).
@@ -83,7 +84,8 @@ def _follower_expires() -> list[Change]:
 
     def tick(core: ReplicaCore, now_ms: int) -> None:
         for session_id in core.expiry.expired(now_ms):
-            core.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, b"", now_ms)
+            epoch = INT.pack(core.newest_zxid >> 32)
+            core.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, epoch, now_ms)
 
     return [(ReplicaCore, "tick", tick)]
 

@@ -16,15 +16,13 @@ from zkserver.paxos.ballot import Ballot
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.durable import Persist
 from zkserver.paxos.election import Timing
-from zkserver.paxos.log import Log, Record
 from zkserver.paxos.node import PaxosNode
 from zkserver.replica.connection import Connection, Phase
 from zkserver.replica.core import ReplicaCore
 from zkserver.replica.membership import Member, Membership
 from zkserver.replica.sessions import first_session_id
 from zkserver.replica.settings import ReplicaSettings
-from zkserver.replica.state import load
-from zkserver.server.writing import write_out
+from zkserver.server.writing import read_back, write_out
 from zkserver.sim.clock import Clock
 from zkserver.sim.disk import OutOfTimeError, SimDisk
 from zkserver.sim.knobs import Knobs
@@ -158,19 +156,7 @@ class SimServer:
         )
         seed = first_session_id(self.server_id, self.clock.wall_ms(self.world.now_us))
         core = ReplicaCore(settings, seed, random_bytes)
-        log = Log(0, 0)
-        if recovered.snapshot is not None:
-            load(core, recovered.blocks())
-            core.zxid = recovered.snapshot.zxid
-            log = Log(recovered.snapshot.index, recovered.snapshot.zxid)
-        for record in recovered.records():
-            if record.index != log.end:
-                # A record that lies across the snapshot's end was superseded by what the
-                # snapshot holds, and so was everything behind it.
-                break
-            log.append(
-                Record(record.index, record.count, record.zxid, record.time_ms, record.payload)
-            )
+        log = read_back(core, recovered)
         node = PaxosNode(
             self.server_id,
             Configuration(0, self.network.ids),

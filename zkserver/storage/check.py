@@ -132,7 +132,11 @@ def _check_segment(disk: Disk, serial: int, path: str) -> FileReport:
     except CorruptLog as error:
         why = f"offset {error.offset}: {error.why}"
         return FileReport(path, "log", 0, 0, 0, None, None, problem=why)
-    entries = [place for place in scan.places if place.kind == Kind.ENTRIES and place.count]
+    entries = [
+        place
+        for place in scan.places
+        if place.kind in (Kind.ENTRIES, Kind.SEQUENCE) and place.count
+    ]
     return FileReport(
         path=path,
         kind="log",

@@ -16,8 +16,10 @@ from zkserver.storage.disk import DirectoryLock, Disk
 from zkserver.storage.replay import Log, read_log
 from zkserver.storage.segments import (
     FIRST_RECORD,
+    MEMBER_HEAD,
     RECORD_BYTES,
     CorruptLog,
+    Kind,
     LogRecord,
     Place,
     Scan,
@@ -249,6 +251,9 @@ def _read_records(disk: Disk, places: list[Place], paths: dict[int, str]) -> Ite
             file.close()
         for place in run:
             at = place.offset - start + RECORD_BYTES
+            if place.kind == Kind.SEQUENCE:
+                yield from _members(place, data[at : at + place.length])
+                continue
             yield LogRecord(
                 place.ballot,
                 place.index,
@@ -257,3 +262,21 @@ def _read_records(disk: Disk, places: list[Place], paths: dict[int, str]) -> Ite
                 place.time_ms,
                 data[at : at + place.length],
             )
+
+
+def _members(place: Place, payload: bytes) -> Iterator[LogRecord]:
+    """The records inside a SEQUENCE, as far as they still count."""
+    at, end = 0, place.index + place.count
+    while at < len(payload):
+        length, count, index, zxid, time_ms = MEMBER_HEAD.unpack_from(payload, at)
+        at += MEMBER_HEAD.size + length
+        if index >= end:
+            return
+        yield LogRecord(
+            place.ballot,
+            index,
+            min(count, end - index),
+            zxid,
+            time_ms,
+            payload[at - length : at],
+        )

@@ -43,7 +43,7 @@ class Replay:
         for number, place in enumerate(scan.places):
             if number == 0:
                 self._check_start(scan.segment, place, data_reader, first=first)
-            if place.kind == Kind.ENTRIES:
+            if place.kind in (Kind.ENTRIES, Kind.SEQUENCE):
                 self._take_entries(scan.segment, place)
             elif place.kind == Kind.PROMISE:
                 self.state.promised = max(self.state.promised, place.ballot)

@@ -39,6 +39,8 @@ _RECORD: Final = struct.Struct(">IIBxxxIIIQQqq")
 RECORD_HEAD: Final = struct.Struct(">II")
 RECORD_BODY: Final = struct.Struct(">BxxxIIIQQqq")
 RECORD_BYTES: Final = _RECORD.size
+#: Before each record inside a SEQUENCE: length of its payload, count, index, zxid, time_ms.
+MEMBER_HEAD: Final = struct.Struct(">IIQqq")
 POSITION_PAYLOAD: Final = struct.Struct(">QQ")
 _RECORD_MAGIC: Final = 0x4D5A7265
 # Offsets within a segment are 32-bit in the records.
@@ -69,6 +71,7 @@ class Kind(IntEnum):
     PROMISE = 2  # Only a ballot.
     POSITION = 3  # First in a segment: where the log stands; payload: promised, accepted.
     SEAL = 4  # Last in a segment: the log goes on in the next one.
+    SEQUENCE = 5  # As ENTRIES, but the payload is several such records: all or none of them.
 
 
 @dataclass(slots=True)

@@ -6,9 +6,8 @@ which a background thread has prepared by then: flushing into a file whose block
 are already written costs a third less than flushing a growing one, and a disk
 that fills up is noticed while there is still room to stop in order.
 
-Threads: ``append``, ``append_promise``, ``reset_to``, ``sync`` and ``close`` may be
-called from different threads but never two at a time; ``purge_before`` may run
-beside them.
+Threads: everything that writes, and ``close``, may be called from different threads but
+never two at a time; ``purge_before`` may run beside them.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from zlib import crc32
 from zkserver.storage.disk import Disk, DiskFailed, DiskFile
 from zkserver.storage.segments import (
     FIRST_RECORD,
+    MEMBER_HEAD,
     PAYLOAD_BYTES_MAX,
     POSITION_PAYLOAD,
     RECORD_BODY,
@@ -81,6 +81,17 @@ class LogState:
     def is_new(self) -> bool:
         """Nothing was ever written that a new segment would have to repeat."""
         return self.promised == 0 and self.next_index == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A record of a sequence that is written as a whole; the fields are ``append``'s."""
+
+    index: int
+    count: int
+    zxid: int
+    time_ms: int
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +231,29 @@ class Wal:
             state.accepted = ballot
             if ballot > state.promised:
                 state.promised = ballot
+
+    def append_sequence(self, ballot: int, members: Sequence[Member]) -> None:
+        """Write records that follow one another as one, so that a crash leaves all or none.
+
+        Otherwise as :meth:`append`.
+        """
+        first, last = members[0], members[-1]
+        count = last.index + last.count - first.index
+        if first.index != self._state.next_index or count < 1:
+            self._check_append(ballot, first.index, count)
+        pieces: list[bytes] = []
+        for one in members:
+            head = MEMBER_HEAD.pack(len(one.payload), one.count, one.index, one.zxid, one.time_ms)
+            pieces += (head, one.payload)
+        self._write(
+            Kind.SEQUENCE, ballot, first.index, last.zxid, last.time_ms, count, b"".join(pieces)
+        )
+        state = self._state
+        state.next_index = first.index + count
+        state.last_zxid = last.zxid
+        state.last_ballot = ballot
+        state.accepted = max(state.accepted, ballot)
+        state.promised = max(state.promised, ballot)
 
     def append_promise(self, ballot: int) -> None:
         """Write that ``ballot`` was promised; durable after ``sync``. Raises ``DiskFailed``."""

@@ -61,6 +61,17 @@ class ExpiryQueue:
         self._enqueue(live)
         return live
 
+    def go_on(self, live: Liveness) -> None:
+        """Watch on: what was to end the session came to nothing."""
+        live.closing = False
+        self._enqueue(live)
+
+    def renew(self, now_ms: int) -> None:
+        """Take every session as heard from just now."""
+        for live in self.sessions.values():
+            live.heard_ms = now_ms
+            self.go_on(live)
+
     def forget(self, session_id: int) -> None:
         """Stop watching; buckets drop the id when they are due."""
         self.sessions.pop(session_id, None)
