@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from zkserver.paxos.ballot import Ballot
 from zkserver.paxos.log import Record
 from zkserver.sim.model import Model, Seen
+from zkserver.sim.network import SLOW_DELAYS
 from zkserver.sim.world import Violation, World
 from zkserver.tree.node import data_of, stat_of
 
@@ -160,7 +161,7 @@ class Checkers:
         now = self.world.now_us
         lately_us = (
             self.knobs.touch_ms + 4 * self.knobs.tick_ms
-        ) * 1000 + 40 * self.knobs.link_delay_us
+        ) * 1000 + SLOW_DELAYS * self.knobs.link_delay_us
         self.world.note("seq", "expired", f"{session_id:#x} at {zxid:#x}")
         for when_us, server_id in self._heard.get(session_id, ()):
             ballot, since_us = self._in_step.get(server_id, (None, now))

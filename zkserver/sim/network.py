@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from zkserver.errors import PeerProtocolError
 from zkserver.paxos.ballot import Ballot
@@ -32,6 +32,10 @@ class Codec(Protocol):
 
     def decode(self, body: bytes, /) -> LinkMessage:
         """The message; raises ``PeerProtocolError`` for bytes that are none."""
+
+
+#: A message that takes more than so many times the usual delay is trouble.
+SLOW_DELAYS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,10 @@ class Network:
         #: (server, peer) -> since when nothing has been wrong between them, microseconds.
         self._calm_us: dict[tuple[int, int], int] = {}
 
-    def disturb(self, one: int, other: int) -> None:
+    def disturb(self, one: int, other: int, until_us: int = 0) -> None:
         """Note that something is wrong, or just was, between two servers."""
-        self._calm_us[one, other] = self._calm_us[other, one] = self.world.now_us
+        until_us = max(until_us, self.world.now_us, self._calm_us.get((one, other), 0))
+        self._calm_us[one, other] = self._calm_us[other, one] = until_us
 
     def calm_since_us(self, one: int, other: int) -> int:
         """Since when two servers have reached each other without any trouble."""
@@ -197,6 +202,9 @@ class Network:
         world = self.world
         at = max(world.now_us + delay, session.last_us.get(target, 0))
         session.last_us[target] = at
+        if at - world.now_us > SLOW_DELAYS * self.delay_us:
+            # Whatever is sent meanwhile waits behind it.
+            self.disturb(source, target, at)
         world.after(at - world.now_us, self._arrive, session, source, target, load)
 
     def _arrive(self, session: _Session, source: int, target: int, load: Any) -> None:
