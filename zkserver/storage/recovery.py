@@ -220,13 +220,20 @@ def _recover(
 def _settle(disk: Disk, scan: Scan) -> list[str]:
     """Make a segment durable as it was read, and what a crash left in the last one harmless.
 
-    The log may have been written without flushing, or by a process that was killed.
+    The log may have been written without flushing, or by a process that was killed, or one
+    that ended because a flush failed. After that the system may keep what was written in
+    memory and take it for stored, so that no further flush would write it: whatever is not
+    known to have been flushed is written once more.
 
     Without the zeros a younger record that survived behind the cut could come to lie
     exactly after a new one, and be taken for its successor.
     """
     file = disk.open(scan.segment.path)
     try:
+        flushed = max((place.synced for place in scan.places), default=FIRST_RECORD)
+        flushed = max(flushed, FIRST_RECORD)
+        if flushed < scan.end:
+            file.pwrite(file.pread(scan.end - flushed, flushed), flushed)
         if scan.torn_end:
             file.pwrite(bytes(scan.torn_end - scan.end), scan.end)
         file.datasync()
