@@ -167,6 +167,7 @@ def main(
     missing = missing_packages()
     if missing:
         console.print(f"parts of the suite cannot run: pip install {' '.join(missing)}")
+        console.print("(make conformance installs them)")
     try:
         suite = Suite(kinds, {kind: server_version(kind) for kind in kinds}, size)
         runs = suite.run(only)
@@ -191,6 +192,8 @@ def main(
         _print_only_one(console, runs, differences)
     if json_path is not None:
         json_path.write_text(_as_json(runs, differences, size))
+    # What could not run shows nothing.
+    failed = failed or bool(missing) or not runs[0].count("passed")
     console.print("verdict: " + ("FAILED" if failed else "passed"))
     sys.exit(1 if failed else 0)
 

@@ -189,6 +189,8 @@ class ReplicaCore:
             self.watches.drop(conn)
         if self.attached.get(conn.session_id) is conn:
             del self.attached[conn.session_id]
+            if self.ensemble is not None and conn.live is not None:
+                self.ensemble.departed[conn.session_id] = conn.live.heard_ms
             if conn.pending is not None:
                 self.left_behind[conn.session_id] = conn.pending
         self.paused.pop(conn, None)

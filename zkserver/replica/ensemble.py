@@ -59,6 +59,8 @@ class Ensemble:
         #: ``node.syncs`` when batches were last forwarded or proposed.
         self._syncs = -1
         self._touched_ms = now_ms
+        #: Sessions whose connections have ended since -> when we heard from them last.
+        self.departed: dict[int, int] = {}
         self._graced: Leader | None = None
         #: The membership that this server was started with.
         self.founding: Membership | None = None
@@ -266,15 +268,17 @@ class Ensemble:
     def _touch(self, now_ms: int) -> None:
         core, follower = self.core, self.core.node.follower
         since, self._touched_ms = self._touched_ms, now_ms
+        departed, self.departed = self.departed, {}
         if follower is None or not follower.is_synced:
             return
-        heard = tuple(
+        heard = {session_id for session_id, heard_ms in departed.items() if heard_ms >= since}
+        heard.update(
             session_id
             for session_id, conn in core.attached.items()
             if conn.live is not None and conn.live.heard_ms >= since
         )
         if heard:
-            self.outbox.append((follower.leader_id, Touch(heard)))
+            self.outbox.append((follower.leader_id, Touch(tuple(sorted(heard)))))
 
     def serves(self, now_ms: int) -> bool:
         """Whether clients may be served: we have been in step not too long ago."""
