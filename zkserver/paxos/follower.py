@@ -67,24 +67,34 @@ class Follower:
             return
         self.is_synced = True
         self._sync_length = message.length
-        node.syncs += 1
         node.election.is_able = True
-        # Noted even without records: from here on it is this ballot's sequence.
-        node.write_sync(self.ballot, message.start, message.records)
+        if node.accepted == self.ballot:
+            # It is this ballot's already, and may have grown since the leader was told how
+            # long it is; what was acknowledged is never cut.
+            self._extend(message.records)
+        else:
+            # Noted even without records: from here on it is this ballot's sequence.
+            node.write_sync(self.ballot, message.start, message.records)
         self._acknowledge(message.decided)
 
     def accept(self, message: Accept) -> None:
         """Further records, or news of what is decided."""
         if not self.is_synced:
             return
-        if message.records and message.records[0].first != self.node.log.end:
+        if message.records and message.records[0].first > self.node.log.end:
             self.lose_the_thread()
             return
-        for record in message.records:
-            invariant(record.zxid > self.node.log.last_zxid, "zxids have to grow", zxid=record.zxid)
-            self.node.log.append(record)
-            self.node.write_record(self.ballot, record)
+        self._extend(message.records)
         self._acknowledge(message.decided)
+
+    def _extend(self, records: tuple[Record, ...]) -> None:
+        """Put what we do not have yet behind our sequence, which is the leader's."""
+        node, log = self.node, self.node.log
+        for record in records:
+            if record.first >= log.end:
+                invariant(record.zxid > log.last_zxid, "zxids have to grow", zxid=record.zxid)
+                log.append(record)
+                node.write_record(self.ballot, record)
 
     def _acknowledge(self, decided: int) -> None:
         node = self.node

@@ -123,7 +123,6 @@ class Leader:
             node.write_end(self.ballot)
         self._adopted, self._adopted_length = best.accepted, log.end
         self.is_accepting = True
-        node.syncs += 1
         self.is_stopping = any(record.stops for record in log.since(node.decided))
         promises, self.promises = self.promises, {}
         for peer_id, promise in promises.items():

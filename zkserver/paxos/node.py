@@ -75,15 +75,13 @@ class PaxosNode:
         self.election = Election(server_id, configuration, promised, timing, below)
         self.leader: Leader | None = None
         self.follower: Follower | None = None
-        #: Servers that can be reached.
-        self.links: dict[int, None] = {}
+        #: Servers that can be reached -> which of all links that ever were this one is.
+        self.links: dict[int, int] = {}
+        self._links_made = 0
         #: Servers that are too far behind for our log; the shell sends them a snapshot.
         self.wants_snapshot: dict[int, None] = {}
         #: The leader has to be told how far our disk has come.
         self.owes_acknowledgement = False
-        #: Counts how often our sequence was made a leader's; what was on its way to a leader
-        #: before the last time has either arrived in the log or never will.
-        self.syncs = 0
         self.outbox: list[tuple[int, PaxosMessage]] = []
         self._persist = Persist()
         # What is on disk: a sequence of this length, accepted in this ballot.
@@ -133,7 +131,8 @@ class PaxosNode:
 
     def linked(self, peer_id: int, now_ms: int) -> None:
         """The link to a server is up; whatever was under way on the one before is lost."""
-        self.links[peer_id] = None
+        self._links_made += 1
+        self.links[peer_id] = self._links_made
         self.election.linked(peer_id, now_ms)
         if self.leader is not None:
             self.leader.asked_to_prepare(peer_id)
@@ -143,6 +142,8 @@ class PaxosNode:
         """The link to a server is down."""
         self.links.pop(peer_id, None)
         self.wants_snapshot.pop(peer_id, None)
+        # What was meant for this link may not go over the next one.
+        self.outbox = [item for item in self.outbox if item[0] != peer_id]
         if self.leader is not None:
             self.leader.lost(peer_id)
         if self.follower is not None and self.follower.leader_id == peer_id:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from zkserver.errors import invariant
-from zkserver.paxos.ballot import counter_is_full
+from zkserver.paxos.ballot import Ballot, counter_is_full
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.log import STOP
 from zkserver.replica.batch import NO_QUORUM, Batch, logged_runs, origin, with_flags
@@ -56,8 +56,9 @@ class Ensemble:
         self.waiting: deque[tuple[int, Forward]] = deque()
         #: Monotonic time when we were last in step with a leader, milliseconds.
         self.in_step_ms = now_ms - patience_ms
-        #: ``node.syncs`` when batches were last forwarded or proposed.
-        self._syncs = -1
+        #: The leader that gets what comes in, and the link to it: what was handed over there
+        #: is in its hands for as long as both last.
+        self._handing_to: tuple[Ballot, int] | None = None
         self._touched_ms = now_ms
         #: Sessions whose connections have ended since -> when we heard from them last.
         self.departed: dict[int, int] = {}
@@ -93,6 +94,7 @@ class Ensemble:
     def unlinked(self, peer_id: int, now_ms: int) -> None:
         """The link is down: what waits of that server will come again."""
         self.waiting = deque(item for item in self.waiting if item[0] != peer_id)
+        self.outbox = [item for item in self.outbox if item[0] != peer_id]
         self.core.node.unlinked(peer_id, now_ms)
 
     def take_outbox(self) -> list[tuple[int, PeerMessage]]:
@@ -122,8 +124,9 @@ class Ensemble:
         elif not node.leads:
             # It ends a configuration; the next leader will be asked.
             return
-        if self._syncs != node.syncs:
-            self._syncs = node.syncs
+        handing_to = (ballot, node.links.get(ballot.server_id, 0))
+        if self._handing_to != handing_to:
+            self._handing_to = handing_to
             self._again(wall_ms)
         if node.leads and self._founding is not node.leader:
             self._found(wall_ms, now_ms)
