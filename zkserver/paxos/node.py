@@ -106,11 +106,18 @@ class PaxosNode:
         self.leader = Leader(self, ballot)
         self.leader.is_accepting = True
 
+    def _invite_all(self) -> None:
+        """Whoever is there may follow us, though without a vote."""
+        if self.leader is not None:
+            for peer_id in self.peers():
+                self.leader.asked_to_prepare(peer_id)
+
     def begin_epoch(self, now_ms: int) -> None:
         """Lead on under the next ballot: the zxids of this one are used up."""
         invariant(self.leader is not None, "only a leader begins an epoch")
         if self.is_alone:
             self._lead_alone(self.promised.next_for(self.server_id))
+            self._invite_all()
         else:
             self.election.stand(now_ms)
             self._follow_election()
@@ -234,6 +241,7 @@ class PaxosNode:
         self.election.enter(configuration, now_ms)
         if self.is_alone:
             self.lead_alone()
+            self._invite_all()
             return
         if was_leading and self.server_id in configuration.voters:
             self.election.stand(now_ms)
