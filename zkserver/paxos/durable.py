@@ -15,9 +15,15 @@ from zkserver.paxos.messages import Accepted, PaxosMessage, Prepare, Promise
 
 
 class WritePromise(NamedTuple):
-    """No ballot below this one is listened to any more."""
+    """No ballot below this one is listened to any more.
+
+    With it goes how much is known to be decided: a ballot of the next configuration may
+    have been promised only because the entry that ends this one is, and after a restart
+    nobody might know that otherwise.
+    """
 
     ballot: Ballot
+    decided: int
 
 
 class WriteRecord(NamedTuple):

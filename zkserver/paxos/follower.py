@@ -42,6 +42,9 @@ class Follower:
         """Phase 1: say what we have accepted; the node has promised the ballot already."""
         node, log = self.node, self.node.log
         self.is_synced = False
+        if node.accepted == message.accepted:
+            # The shorter one of two sequences of a ballot is the beginning of the longer one.
+            node.learn(min(message.decided, log.end))
         records: tuple[Record, ...] = ()
         is_cut = False
         start = log.end

@@ -60,8 +60,12 @@ class PaxosNode:
         accepted: Ballot,
         timing: Timing,
         below: Callable[[int], int],
+        decided: int = 0,
     ) -> None:
-        """``log`` begins where a snapshot ends: what is before is decided."""
+        """``log`` begins where a snapshot ends: what is before is decided.
+
+        ``decided`` is what was known to be so when the server wrote that last.
+        """
         self.server_id = server_id
         self.configuration = configuration
         self._is_alone = configuration.voters == (server_id,)
@@ -71,7 +75,7 @@ class PaxosNode:
         #: The ballot in which ``log`` was accepted last.
         self.accepted = accepted
         #: How much of the sequence is decided, as far as we know.
-        self.decided = log.start
+        self.decided = min(max(log.start, decided), log.end)
         self.election = Election(server_id, configuration, promised, timing, below)
         self.leader: Leader | None = None
         self.follower: Follower | None = None
@@ -216,6 +220,20 @@ class PaxosNode:
         self.follower = Follower(self, ballot, peer_id)
         self.follower.prepare(message)
 
+    def learn_by_configuration(self) -> bool:
+        """Whether the next record was learnt to be decided, since the next configuration is.
+
+        What was accepted in a configuration stands behind the entry that began it. So after
+        a restart everything up to that entry is known to be decided.
+        """
+        if self.accepted.configuration <= self.configuration.number:
+            return False
+        following = self.log.since(self.decided)
+        if not following:
+            return False
+        self.learn(following[0].end)
+        return True
+
     def _follow_election(self) -> None:
         """Take the role that the election gives us."""
         ballot = self.election.leader
@@ -290,7 +308,7 @@ class PaxosNode:
         """Listen to nothing below ``ballot`` any more."""
         if ballot > self.promised:
             self.promised = ballot
-            self._persist.writes.append(WritePromise(ballot))
+            self._persist.writes.append(WritePromise(ballot, self.decided))
 
     def write_record(self, ballot: Ballot, record: Record) -> None:
         """A record was put at the end of the log, accepted in ``ballot``."""

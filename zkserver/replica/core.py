@@ -409,6 +409,12 @@ class ReplicaCore:
         self.ensemble = Ensemble(self, patience_ms=patience_ms, touch_ms=touch_ms, now_ms=now_ms)
         self.writes = WRITES | {int(Op.SYNC)}
 
+    def execute_known(self, now_ms: int) -> None:
+        """Execute what is known to be decided without asking anybody, after :meth:`join`."""
+        self.advance(now_ms)
+        while self.node.learn_by_configuration():
+            self.advance(now_ms)
+
     def recovered(self, node: PaxosNode, now_ms: int) -> None:
         """Recovery is done: go on with ``node``, whose log begins where the state ends.
 

@@ -314,6 +314,10 @@ class Ensemble:
         core.zxid, core.executed = zxid, index
         core.track_all(now_ms)
         core.node.installed(index, zxid)
+        membership, number = core.membership, core.configuration_number
+        if membership is not None and number > core.node.configuration.number:
+            configuration = Configuration(number, membership.voters, membership.observers)
+            core.node.enter(configuration, now_ms)
 
     # Digests.
 

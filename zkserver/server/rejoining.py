@@ -52,6 +52,7 @@ def rejoin(
         accepted,
         Timing(),
         random.SystemRandom().randrange,
+        recovered.decided,
     )
     patience_ms = min(config.sync_limit * config.tick_time_ms, _PATIENCE_MS_MAX)
     touch_ms = max(_TOUCH_MS_MIN, config.tick_time_ms // 2)
@@ -60,5 +61,6 @@ def rejoin(
         core.ensemble.founding = membership
         core.ensemble.imposes_membership = not config.reconfig_enabled
         core.ensemble.standalone_enabled = config.standalone_enabled
+    core.execute_known(now_ms)
     shell.start(core, now_ms)
     return shell

@@ -27,7 +27,7 @@ def write_out(wal: Wal, persist: Persist) -> None:
         elif isinstance(write, WriteEnd):
             wal.reset_to(ballot, write.end, write.zxid, 0)
         else:
-            wal.append_promise(ballot)
+            wal.append_promise(ballot, write.decided)
     wal.sync()
 
 

@@ -50,7 +50,7 @@ _WEIGHTS: Final = (
     ("kill", 6), ("power", 6), ("all_power", 1), ("pause", 4), ("cut", 4), ("block", 4),
     ("one_way", 4), ("isolate", 4), ("bridge", 3), ("halves", 3), ("swizzle", 2), ("slow_link", 3),
     ("corrupt", 1), ("clock_jump", 3), ("disk_full", 2), ("fsync_error", 3), ("slow_fsync", 3),
-    ("rot", 1), ("drop_clients", 3), ("storm", 1),
+    ("rot", 1), ("drop_clients", 3), ("storm", 1), ("member", 4),
 )  # fmt: skip
 
 
@@ -111,6 +111,18 @@ def _pause(cluster: Cluster, fault: Fault, dice: random.Random) -> None:
 
 def _clock_jump(cluster: Cluster, fault: Fault, dice: random.Random) -> None:
     cluster.servers[fault.one].clock.jump(dice.choice((-1, 1)) * dice.randint(1, 10_000_000))
+
+
+def _member(cluster: Cluster, fault: Fault, dice: random.Random) -> None:
+    """An operator takes a server out of the ensemble, and puts it back, by way of any server."""
+    if any(other.kind == "rot" for other in cluster.scenario.faults):
+        # The few that are left could be the one that has lost its data.
+        return
+    line = f"server.{fault.one}=10.0.0.{fault.one}:2888:3888:participant"
+    asked, asked_again = dice.choices(cluster.ids, k=2)
+    cluster.servers[asked].reconfigure(b"", str(fault.one).encode())
+    back = cluster.servers[asked_again].reconfigure
+    cluster.world.after(fault.for_ms * 1000, back, line.encode(), b"")
 
 
 # Links.
@@ -252,6 +264,7 @@ ACTIONS: Final[dict[str, Callable[[Cluster, Fault, random.Random], None]]] = {
     "slow_link": _slow_link,
     "corrupt": _corrupt,
     "clock_jump": _clock_jump,
+    "member": _member,
     "disk_full": _disk_full,
     "fsync_error": _fsync_error,
     "slow_fsync": _slow_fsync,

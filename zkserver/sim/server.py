@@ -17,7 +17,7 @@ from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.durable import Persist
 from zkserver.paxos.election import Timing
 from zkserver.paxos.node import PaxosNode
-from zkserver.replica.connection import Connection, Phase
+from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.core import ReplicaCore
 from zkserver.replica.membership import Member, Membership
 from zkserver.replica.sessions import first_session_id
@@ -38,6 +38,10 @@ from zkserver.storage import (
     WalOptions,
     recover,
 )
+from zkserver.tree.acl import SUPER
+from zkserver.tree.tree import TreeRules
+from zkserver.wire.jute import LONG, pack_buffer
+from zkserver.wire.opcodes import Op
 
 if TYPE_CHECKING:
     from zkserver.sim.checkers import Checkers
@@ -153,27 +157,46 @@ class SimServer:
             session_timeout_min_ms=100,
             session_timeout_max_ms=60_000,
             outstanding_max=knobs.outstanding_max,
+            rules=TreeRules(reconfig_enabled=True),
         )
         seed = first_session_id(self.server_id, self.clock.wall_ms(self.world.now_us))
         core = ReplicaCore(settings, seed, random_bytes)
         log = read_back(core, recovered)
+        founding = Membership.of(
+            Member(one, f"10.0.0.{one}", 2888, 3888) for one in self.network.ids
+        )
+        voters = (core.membership or founding).voters
         node = PaxosNode(
             self.server_id,
-            Configuration(0, self.network.ids),
+            Configuration(core.configuration_number, voters),
             log,
             Ballot.unpacked(recovered.promised),
             Ballot.unpacked(recovered.accepted),
             Timing(knobs.heartbeat_ms, knobs.timeout_ms),
             self.stream.randrange,
+            recovered.decided,
         )
         core.join(
             node, patience_ms=knobs.patience_ms, touch_ms=knobs.touch_ms, now_ms=self.now_ms()
         )
         if core.ensemble is not None:
-            core.ensemble.founding = Membership.of(
-                Member(one, f"10.0.0.{one}", 2888, 3888) for one in self.network.ids
-            )
+            core.ensemble.founding = founding
+            core.ensemble.standalone_enabled = False
+        core.execute_known(self.now_ms())
         return core
+
+    def reconfigure(self, joining: bytes, leaving: bytes) -> None:
+        """Ask for other members, as an operator would over a connection to this server."""
+        if self.core is None or self.is_paused:
+            return
+        core = self.core
+        operator = Caller(0, ((SUPER, b""),))
+        body = pack_buffer(joining) + pack_buffer(leaving) + pack_buffer(None) + LONG.pack(-1)
+        core.set_batch_apart()
+        core.propose(operator, Op.RECONFIG, body, self.now_ms())
+        core.batch.stops = True
+        core.set_batch_apart()
+        self._wake()
 
     def crash(self, *, power: bool) -> None:
         """The process dies; with ``power`` the machine, and what it had not flushed."""

@@ -48,6 +48,7 @@ class Recovered:
     snapshot_file: str | None
     promised: int  # The highest ballot in any record or in the snapshot.
     accepted: int  # The highest ballot of an entries record; 0 when there is none.
+    decided: int  # Entries before this position are known to be decided.
     wal: Wal
     notes: list[str]  # What was repaired or skipped, for the server's log.
     _disk: Disk
@@ -208,6 +209,7 @@ def _recover(
         snapshot_file=snapshot_file,
         promised=promised,
         accepted=accepted,
+        decided=max(index, state.decided),
         wal=wal,
         notes=notes,
         _disk=disk,

@@ -47,6 +47,7 @@ class Replay:
                 self._take_entries(scan.segment, place)
             elif place.kind == Kind.PROMISE:
                 self.state.promised = max(self.state.promised, place.ballot)
+                self.state.decided = max(self.state.decided, place.index)
             elif place.kind != Kind.POSITION or number != 0:
                 why = f"a record of kind {place.kind} may not be here"
                 raise CorruptLog(scan.segment.path, place.offset, why)

@@ -68,7 +68,7 @@ class Kind(IntEnum):
     """What a record says."""
 
     ENTRIES = 1  # count entries from index on; count 0 says the log now ends at index.
-    PROMISE = 2  # Only a ballot.
+    PROMISE = 2  # A ballot, and up to which index everything was known to be decided.
     POSITION = 3  # First in a segment: where the log stands; payload: promised, accepted.
     SEAL = 4  # Last in a segment: the log goes on in the next one.
     SEQUENCE = 5  # As ENTRIES, but the payload is several such records: all or none of them.

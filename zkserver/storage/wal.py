@@ -73,6 +73,7 @@ class LogState:
 
     promised: int = 0  # The highest ballot of any record.
     accepted: int = 0  # The highest ballot of an entries record.
+    decided: int = 0  # Entries before this position were known to be decided.
     last_ballot: int = 0  # The ballot of the newest entries record.
     next_index: int = 0  # Position after the last entry; where an append normally goes.
     last_zxid: int = 0  # The zxid given with the newest entries record.
@@ -255,9 +256,12 @@ class Wal:
         state.accepted = max(state.accepted, ballot)
         state.promised = max(state.promised, ballot)
 
-    def append_promise(self, ballot: int) -> None:
-        """Write that ``ballot`` was promised; durable after ``sync``. Raises ``DiskFailed``."""
-        self._write(Kind.PROMISE, ballot, 0, 0, 0, 0, b"")
+    def append_promise(self, ballot: int, decided: int = 0) -> None:
+        """Write that ``ballot`` was promised, and that all before ``decided`` is decided.
+
+        Durable after ``sync``. Raises ``DiskFailed``.
+        """
+        self._write(Kind.PROMISE, ballot, decided, 0, 0, 0, b"")
         self._state.promised = max(self._state.promised, ballot)
 
     def reset_to(self, ballot: int, index: int, zxid: int, time_ms: int) -> None:
