@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.strategies import buffers, int32s, int64s, strings
-from zkserver.wire.jute import INT, LONG, DecodeError, Reader, pack_buffer, pack_strings
+from zkserver.wire.jute import INT, LONG, DecodeError, Reader, java_text, pack_buffer, pack_strings
 
 READS: dict[str, Callable[[Reader], object]] = {
     "byte": Reader.byte,
@@ -113,3 +113,16 @@ def test_any_bytes_give_values_or_decode_errors_within_the_record(
         pass
     assert 0 <= reader.pos <= len(data)
     assert reader.left == len(data) - reader.pos
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b"plain", b"plain"),
+        ("Zürich 雪".encode(), "Zürich 雪".encode()),
+        (b"a\xc4b", b"a\xef\xbf\xbdb"),
+        (b"\xed\xa0\x80", b"\xef\xbf\xbd"),
+    ],
+)
+def test_malformed_text_becomes_what_java_makes_of_it(sent: bytes, kept: bytes) -> None:
+    assert java_text(sent) == kept

@@ -188,3 +188,8 @@ def test_reads_writes_and_internal_operations_are_apart() -> None:
         Op.FOUND,
         Op.DELETE_CONTAINER,
     } == INTERNAL
+
+
+def test_malformed_identities_in_an_acl_are_replaced_as_by_java() -> None:
+    packed = pack_acl((Acl(31, b"digest", b"ann:\xc4v="),))
+    assert read_acl(Reader(packed)) == (Acl(31, b"digest", b"ann:\xef\xbf\xbdv="),)

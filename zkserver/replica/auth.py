@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from zkserver.replica.settings import ReplicaSettings
 from zkserver.tree.acl import SUPER, Identities
+from zkserver.wire.jute import java_text
 
 
 def digest_id(secret: bytes, algorithm: str = "sha1") -> bytes:
@@ -17,6 +18,8 @@ def digest_id(secret: bytes, algorithm: str = "sha1") -> bytes:
     import base64
     import hashlib
 
+    # Java makes a string of it first.
+    secret = java_text(secret)
     user = secret.partition(b":")[0]
     return user + b":" + base64.b64encode(hashlib.new(algorithm, secret).digest())
 

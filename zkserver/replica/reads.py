@@ -7,7 +7,6 @@ an error code. The plainest of get, exists and getChildren are answered in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +16,7 @@ from zkserver.tree.acl import OPEN, SUPER, allows, masked
 from zkserver.tree.node import STAT_BYTES, stat_of
 from zkserver.tree.tree import ROOT, ZnodeTree
 from zkserver.tree.watches import Mode
-from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer, pack_strings
+from zkserver.wire.jute import INT, DecodeError, Reader, java_text, pack_buffer, pack_strings
 from zkserver.wire.opcodes import Code, EventType, Op, Perm, WatcherType
 from zkserver.wire.records import (
     MULTI_END,
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 Answer = bytes | int
 
-#: Java replaces an encoded surrogate as a whole, Python each of its three bytes.
-_SURROGATE: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
-_REPLACEMENT: Final = "\ufffd".encode()
 #: What Java's String.trim() takes off.
 _JAVA_TRIMS: Final = bytes(range(0x21))
 
@@ -93,9 +89,7 @@ def _watched_path(path: bytes | None) -> bytes:
 
     Java does so with every path, and two malformed ones may become the same one.
     """
-    if path is None or path.isascii():
-        return path or b""
-    return _SURROGATE.sub(_REPLACEMENT, path).decode("utf-8", "replace").encode()
+    return b"" if path is None else java_text(path)
 
 
 def _watch(

@@ -7,6 +7,7 @@ there, and so it does here.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Final
 
@@ -15,6 +16,16 @@ LONG: Final = struct.Struct(">q")
 
 _EMPTY_VECTOR: Final = INT.pack(0)
 _NULL: Final = INT.pack(-1)
+#: Java replaces an encoded surrogate as a whole, Python each of its three bytes.
+_SURROGATE: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+_REPLACEMENT: Final = "\ufffd".encode()
+
+
+def java_text(value: bytes) -> bytes:
+    """The bytes of a string after Java has decoded and encoded it: malformed ones are replaced."""
+    if value.isascii():
+        return value
+    return _SURROGATE.sub(_REPLACEMENT, value).decode("utf-8", "replace").encode()
 
 
 class DecodeError(Exception):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from zkserver.wire.jute import INT, DecodeError, Reader, pack_buffer
+from zkserver.wire.jute import INT, DecodeError, Reader, java_text, pack_buffer
 from zkserver.wire.opcodes import STATE_SYNC_CONNECTED, XID_NOTIFICATION
 
 #: length, xid, operation: the start of every request frame.
@@ -99,8 +99,13 @@ def pack_connect_response(
 def read_acl(reader: Reader) -> tuple[Acl, ...]:
     """A vector of ACL entries."""
     return tuple(
-        Acl(reader.int32(), reader.string(), reader.string()) for _ in range(reader.count())
+        Acl(reader.int32(), _text(reader.string()), _text(reader.string()))
+        for _ in range(reader.count())
     )
+
+
+def _text(value: bytes | None) -> bytes | None:
+    return None if value is None else java_text(value)
 
 
 def pack_acl(entries: Sequence[tuple[int, bytes | None, bytes | None]]) -> bytes:
