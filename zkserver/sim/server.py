@@ -137,6 +137,8 @@ class SimServer:
             self.name, "started", f"life={self.life} start={node.log.start} end={node.log.end}"
         )
         self.checkers.started(self)
+        self._guarded(self.core.execute_known, self.now_ms())
+        self.checkers.after_turn(self)
         self._tick(self.life)
 
     def _refused(self, why: str) -> None:
@@ -182,7 +184,6 @@ class SimServer:
         if core.ensemble is not None:
             core.ensemble.founding = founding
             core.ensemble.standalone_enabled = False
-        core.execute_known(self.now_ms())
         return core
 
     def reconfigure(self, joining: bytes, leaving: bytes) -> None:
