@@ -225,10 +225,8 @@ class Leader:
         node = self.node
         if not self.is_accepting:
             return
-        if not self.followers:
-            # Our own disk alone: a majority only where nobody else has a vote.
-            if node.is_alone:
-                node.learn(node.durable_length(self.ballot))
+        if node.is_alone:
+            node.learn(node.durable_length(self.ballot))
             return
         node.learn(node.configuration.majority_of([self._length_of(v) for v in self._voters]))
 

@@ -68,7 +68,7 @@ class PaxosNode:
         """
         self.server_id = server_id
         self.configuration = configuration
-        self._is_alone = configuration.voters == (server_id,)
+        self._is_alone = False
         self.log = log
         #: No lower ballot is listened to.
         self.promised = promised
@@ -96,8 +96,14 @@ class PaxosNode:
     # Events.
 
     def lead_alone(self) -> None:
-        """Be a quorum of one: nobody else is asked, the ballot stays what it was."""
-        invariant(self.is_alone, "others have a vote too", voters=self.configuration.voters)
+        """Be a quorum of one, for good: the ballot stays what it was, and nothing is written.
+
+        Not for the only voter of an ensemble: others follow that one, and may have more of
+        its sequence than its own disk after a crash; it needs a new ballot each time.
+        """
+        voters = self.configuration.voters
+        invariant(voters == (self.server_id,), "others have a vote too", voters=voters)
+        self._is_alone = True
         before = max(self.promised, self.accepted)
         ballot = Ballot(self.configuration.number, before.number, self.server_id)
         self._lead_alone(ballot if ballot >= before else before.next_for(self.server_id))
@@ -110,18 +116,11 @@ class PaxosNode:
         self.leader = Leader(self, ballot)
         self.leader.is_accepting = True
 
-    def _invite_all(self) -> None:
-        """Whoever is there may follow us, though without a vote."""
-        if self.leader is not None:
-            for peer_id in self.peers():
-                self.leader.asked_to_prepare(peer_id)
-
     def begin_epoch(self, now_ms: int) -> None:
         """Lead on under the next ballot: the zxids of this one are used up."""
         invariant(self.leader is not None, "only a leader begins an epoch")
         if self.is_alone:
             self._lead_alone(self.promised.next_for(self.server_id))
-            self._invite_all()
         else:
             self.election.stand(now_ms)
             self._follow_election()
@@ -129,8 +128,6 @@ class PaxosNode:
     def tick(self, now_ms: int) -> None:
         """Time went by."""
         if self.is_alone:
-            if self.leader is None:
-                self.lead_alone()
             return
         self.election.tick(now_ms)
         self._follow_election()
@@ -254,13 +251,8 @@ class PaxosNode:
         if self.leader is not None:
             self.leader.stream()
         self.configuration = configuration
-        self._is_alone = configuration.voters == (self.server_id,)
         self.leader = self.follower = None
         self.election.enter(configuration, now_ms)
-        if self.is_alone:
-            self.lead_alone()
-            self._invite_all()
-            return
         if was_leading and self.server_id in configuration.voters:
             self.election.stand(now_ms)
         self._follow_election()
@@ -345,7 +337,7 @@ class PaxosNode:
 
     @property
     def is_alone(self) -> bool:
-        """Whether ours is the only vote."""
+        """Whether there is nobody else: no ensemble, but a standalone server."""
         return self._is_alone
 
     @property
