@@ -110,6 +110,22 @@ class Follower:
         self.node.send(self.leader_id, PrepareRequest(self.ballot))
 
 
+def report(node: PaxosNode, peer_id: int, message: Prepare) -> None:
+    """Tell a candidate of a configuration that is over what is decided.
+
+    This has the form of a promise but is none: nothing more can be decided in a
+    configuration that has ended, so there is nothing left to promise.
+    """
+    decided = node.decided
+    start = message.length if node.accepted == message.accepted else message.decided
+    start = min(start, decided)
+    if start < node.log.start:
+        node.wants_snapshot[peer_id] = None
+        return
+    records = tuple(record for record in node.log.since(start) if record.end <= decided)
+    node.send(peer_id, Promise(message.ballot, node.accepted, decided, decided, records))
+
+
 def refuse(node: PaxosNode, peer_id: int, ballot: Ballot) -> bool:
     """Whether a message of ``ballot`` comes too late; then its sender is told so."""
     if ballot >= node.promised:

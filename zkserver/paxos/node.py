@@ -25,7 +25,7 @@ from zkserver.paxos.durable import (
     may_be_told,
 )
 from zkserver.paxos.election import Election, Timing
-from zkserver.paxos.follower import Follower, refuse
+from zkserver.paxos.follower import Follower, refuse, report
 from zkserver.paxos.leader import Leader
 from zkserver.paxos.log import Log, Record
 from zkserver.paxos.messages import (
@@ -205,9 +205,11 @@ class PaxosNode:
         if refuse(self, peer_id, ballot):
             return
         here = self.configuration.number
-        if ballot.configuration < here or (
-            ballot.configuration == here and peer_id not in self.configuration.voters
-        ):
+        if ballot.configuration < here:
+            # Its configuration is over, and it has to learn how that ended.
+            report(self, peer_id, message)
+            return
+        if ballot.configuration == here and peer_id not in self.configuration.voters:
             # It has not heard yet that it has no vote.
             self.send(peer_id, Refusal(self.promised))
             return

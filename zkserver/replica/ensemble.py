@@ -314,6 +314,9 @@ class Ensemble:
         core.zxid, core.executed = zxid, index
         core.track_all(now_ms)
         core.node.installed(index, zxid)
+        if core.node.leader is not None and not core.node.leader.is_accepting:
+            # What it was promised concerned another log.
+            core.node.begin_epoch(now_ms)
         membership, number = core.membership, core.configuration_number
         if membership is not None and number > core.node.configuration.number:
             configuration = Configuration(number, membership.voters, membership.observers)
