@@ -60,8 +60,12 @@ conformance: system $(SUITE) ## Compare the server with Apache's by real clients
 	$(PYTHON) -m conformance
 
 .PHONY: soak
-soak: system install ## The long proofs: random operations, crashes, malformed input, all loads.
+soak: system install ## The long proofs: random operations, crashes, malformed input, seeds, all loads.
 	$(PYTHON) -m conformance.differential --operations 200000
 	$(PYTHON) -m conformance.crash --rounds 100
 	$(PYTHON) -m conformance.fuzz --inputs 1000000
+	$(PYTHON) -m zkserver.sim --seeds 1-20000
+	$(PYTHON) -m zkserver.sim --seeds 1-20000 --servers 5
+	$(PYTHON) -m zkserver.sim.planted
+	$(PYTHON) -m conformance.reconfig
 	$(PYTHON) -m conformance.bench zk
