@@ -163,7 +163,7 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ("secureClientPort=2281", "TLS is not available"),
         ("sslQuorum=true", "TLS is not available"),
         ("client.portUnification=TRUE", "TLS is not available"),
-        ("localSessionsEnabled=true", "not available in this version"),
+        ("localSessionsEnabled=perhaps", "must be true or false"),
         ("reconfigEnabled=yes", "must be true or false"),
         ("sessionRequireClientSASLAuth=true", "SASL"),
         ("electionAlg=1", "only 3"),

@@ -214,7 +214,7 @@ KEPT: dict[str, tuple[str, Parser]] = {
 }
 
 _QUORUM = "settings of Apache's protocol between servers; the one here is a different one"
-_LOCAL = "local sessions are not available in this version"
+_LOCAL = "all sessions are global ones here, which may do whatever a local one may"
 _JAVA = "settings of Java's networking, threads and caches, which do not exist here"
 _STORAGE = "settings of Apache's own files; the storage here is a different one"
 _PURGE = "old snapshots and logs are always purged"
@@ -233,7 +233,7 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "cnxTimeout", "quorumCnxnTimeoutMs", "maxTimeToWaitForEpoch", "tcpKeepAlive",
         "ensembleAuthName",
     ),
-    _LOCAL: ("localSessionsUpgradingEnabled",),
+    _LOCAL: ("localSessionsEnabled", "localSessionsUpgradingEnabled"),
     _JAVA: (
         "serverCnxnFactory", "clientTcpKeepAlive", "watchManagerName", "bitHashCacheSize",
         "maxInProcessingDeadWatchers", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
@@ -292,6 +292,7 @@ CHECKED: dict[str, Parser] = {
     "syncEnabled": true_or_false,
     "portUnification": true_or_false,
     "sslQuorumReloadCertFiles": true_or_false,
+    "localSessionsEnabled": true_or_false,
     "localSessionsUpgradingEnabled": true_or_false,
     "jute.maxbuffer.extrasize": whole(-1),
     "autopurge.purgeInterval": hours,
@@ -302,7 +303,6 @@ _NOT_YET = "not available in this version"
 
 #: Switches which must stay off, with the reason; any other key of a family is ignored.
 REFUSED_WHEN_TRUE: dict[str, str] = {
-    "localSessionsEnabled": f"local sessions are {_NOT_YET}; set it to false",
     "sslQuorum": f"TLS is {_NOT_YET}; set it to false",
     "client.portUnification": f"TLS is {_NOT_YET}; set it to false",
     "sessionRequireClientSASLAuth": f"SASL is {_NOT_YET}, so no client could meet it",

@@ -23,6 +23,7 @@ from zkserver.admin.fourletter import (
 from zkserver.admin.status_view import (
     ConnectionBucketView,
     ConnectionView,
+    PeerView,
     SessionView,
     StatusView,
     Summary,
@@ -118,6 +119,62 @@ def test_dump(make_view: ViewMaker) -> None:
         "Connections dump:\nConnections Sets (1)/(1):\n"
         "1 expire at Thu Jan 01 00:00:00 UTC 1970:\n\tip: /127.0.0.1:43100 sessionId: 0x2\n"
     )
+
+
+MEMBERSHIP = "server.1=h1:1:2:participant;0.0.0.0:3\nserver.2=h2:1:2:observer;0.0.0.0:3\nversion=0"
+LEADER = PeerView(2888, 3888, False, MEMBERSHIP, "leading - broadcast", None, None)
+OBSERVER = PeerView(
+    2888, 3888, True, MEMBERSHIP, "observing - broadcast", 1, lambda: [(1, 6000), (-1, 10000)]
+)
+
+
+def test_conf_of_a_member_goes_on_with_the_ensemble(make_view: ViewMaker) -> None:
+    alone = text("conf", make_view())
+    assert alone.endswith("\nserverId=0\n")
+    peer = "initLimit=10\nsyncLimit=5\nelectionAlg=3\nelectionPort=3888\nquorumPort=2888\npeerType="
+    led = text("conf", make_view(peer=LEADER))
+    assert led == f"{alone}{peer}0\nmembership: \n{MEMBERSHIP}"
+    observed = text("conf", make_view(peer=OBSERVER))
+    assert observed == f"{alone}{peer}1\nmembership: \n{MEMBERSHIP}"
+    assert text("conf", make_view(peer=OBSERVER, read_only=True)) == f"{alone}{peer}1\n"
+
+
+def test_mntr_of_a_member_says_what_it_is(make_view: ViewMaker) -> None:
+    def values(**changes: object) -> dict[str, str]:
+        lines = text("mntr", make_view(**changes)).splitlines()
+        assert len(dict(line.split("\t") for line in lines)) == len(lines)
+        return dict(line.split("\t") for line in lines)
+
+    alone = values()
+    led = values(state="leader", peer=LEADER, proposal_bytes=(86, 48, 89))
+    assert list(led)[:3] == ["zk_version", "zk_server_state", "zk_peer_state"]
+    assert {key: led[key] for key in led.keys() - alone.keys()} == {
+        "zk_peer_state": "leading - broadcast",
+        "zk_last_proposal_size": "86",
+        "zk_min_proposal_size": "48",
+        "zk_max_proposal_size": "89",
+    }
+    observed = values(state="observer", peer=OBSERVER)
+    assert {key: observed[key] for key in observed.keys() - alone.keys()} == {
+        "zk_peer_state": "observing - broadcast",
+        "zk_observer_master_id": "1",
+    }
+    read_only = values(state="read-only", read_only=True, peer=OBSERVER)
+    assert read_only.keys() == alone.keys()
+    assert read_only["zk_server_state"] == "read-only"
+
+
+def test_dump_of_who_does_not_expire_sessions_lists_all_of_them(make_view: ViewMaker) -> None:
+    sets = "Session Sets (1)/(1):\n1 expire at Thu Jan 01 00:00:00 UTC 1970:\n\t0x7\n"
+    every = "Global Sessions(2):\n0x1\t6000ms\n0xffffffffffffffff\t10000ms\n"
+
+    def sessions(**changes: object) -> str:
+        shown = text("dump", make_view(sessions=lambda: [SessionView(0, [7])], **changes))
+        return shown.removeprefix("SessionTracker dump:\n").partition("ephemeral nodes dump:")[0]
+
+    assert sessions(peer=LEADER) == sets
+    assert sessions(peer=OBSERVER) == every
+    assert sessions(peer=OBSERVER, read_only=True) == f"Local {sets}{every}"
 
 
 def test_watch_words(make_view: ViewMaker) -> None:

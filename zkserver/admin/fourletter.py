@@ -184,6 +184,7 @@ def _mntr(view: StatusView) -> Iterator[str]:
     figures: dict[str, int | float | str] = {
         "version": view.version,
         "server_state": view.state,
+        **_peer_figures(view),
         "num_alive_connections": view.connection_count,
         "avg_latency": float(view.avg_latency_ms),
         "outstanding_requests": view.outstanding,
@@ -206,6 +207,20 @@ def _mntr(view: StatusView) -> Iterator[str]:
     # What is left is keyed by a namespace, such as app_read_per_namespace.
     for name, summary in observed.items():
         yield from _summary(name, summary)
+
+
+def _peer_figures(view: StatusView) -> dict[str, int | str]:
+    peer = view.peer
+    if peer is None or view.read_only:
+        return {}
+    found: dict[str, int | str] = {"peer_state": peer.state}
+    if peer.observer_master_id is not None:
+        found["observer_master_id"] = peer.observer_master_id
+    if view.proposal_bytes is not None:
+        found["last_proposal_size"], found["min_proposal_size"], found["max_proposal_size"] = (
+            view.proposal_bytes
+        )
+    return found
 
 
 _EMPTY = Summary()
@@ -239,16 +254,43 @@ def _conf(view: StatusView) -> Iterator[str]:
     yield f"maxSessionTimeout={config.max_session_timeout_ms}\n"
     yield f"clientPortListenBacklog={config.listen_backlog}\n"
     yield f"serverId={config.server_id}\n"
+    peer = view.peer
+    if peer is None:
+        return
+    yield f"initLimit={config.init_limit}\n"
+    yield f"syncLimit={config.sync_limit}\n"
+    # The one kind of election that Apache still has; the key takes no other value.
+    yield "electionAlg=3\n"
+    yield f"electionPort={peer.election_port}\n"
+    yield f"quorumPort={peer.quorum_port}\n"
+    yield f"peerType={int(peer.is_observer)}\n"
+    if not view.read_only:
+        yield f"membership: \n{peer.membership}"
 
 
-def _dump(view: StatusView) -> Iterator[str]:
+def _session_sets(view: StatusView) -> Iterator[str]:
     sessions = view.sessions()
-    yield "SessionTracker dump:\n"
     yield f"Session Sets ({len(sessions)})/({sum(len(s.session_ids) for s in sessions)}):\n"
     for bucket in sessions:
         yield f"{len(bucket.session_ids)} expire at {_date(bucket.expires_ms)}:\n"
         for session_id in bucket.session_ids:
             yield f"\t{_hex(session_id)}\n"
+
+
+def _dump(view: StatusView) -> Iterator[str]:
+    yield "SessionTracker dump:\n"
+    learns = view.peer.global_sessions if view.peer is not None else None
+    if learns is None:
+        yield from _session_sets(view)
+    else:
+        if view.read_only:
+            # The sessions of the read-only server itself.
+            yield "Local "
+            yield from _session_sets(view)
+        sessions = learns()
+        yield f"Global Sessions({len(sessions)}):\n"
+        for session_id, timeout_ms in sessions:
+            yield f"{_hex(session_id)}\t{timeout_ms}ms\n"
     yield "ephemeral nodes dump:\n"
     ephemerals = view.ephemerals()
     yield f"Sessions with Ephemerals ({len(ephemerals)}):\n"

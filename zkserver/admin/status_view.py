@@ -87,6 +87,24 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerView:
+    """What only a server of an ensemble has to tell."""
+
+    quorum_port: int
+    election_port: int
+    is_observer: bool
+    # The text of /zookeeper/config.
+    membership: str
+    # What it does among the others, as QuorumPeer.getDetailedPeerState: "leading - broadcast".
+    state: str
+    # The server that an observer follows; None for others, and without one.
+    observer_master_id: int | None
+    # Session id and timeout in milliseconds of all sessions, where somebody else expires
+    # them; None on the leader, which does.
+    global_sessions: Callable[[], Sequence[tuple[int, int]]] | None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """Everything the words need to know about one server at one moment."""
 
@@ -119,7 +137,7 @@ class StatusView:
     log_dir_bytes: Callable[[], int]
     trace_mask: int
     connections: Callable[[], Sequence[ConnectionView]]
-    # Ordered by expires_ms.
+    # Those that this server expires, ordered by expires_ms.
     sessions: Callable[[], Sequence[SessionView]]
     # Session id and the paths of its ephemeral znodes, only sessions that own some.
     ephemerals: Callable[[], Sequence[tuple[int, Sequence[str]]]]
@@ -135,3 +153,5 @@ class StatusView:
     summaries: Callable[[], Mapping[str, Summary]]
     # Leader only: last, min and max size of proposals in bytes.
     proposal_bytes: tuple[int, int, int] | None = None
+    # None on a standalone server.
+    peer: PeerView | None = None

@@ -23,11 +23,13 @@ class Phase(IntEnum):
     #: The session is being created through the log; nothing is read meanwhile.
     CONNECTING = 1
     OPEN = 2
+    #: Open on a server without a quorum, which serves reads only.
+    READ_ONLY = 3
     #: closeSession is on its way: no more requests are taken, those before it are answered.
-    DRAINING = 3
+    DRAINING = 4
     #: What is in ``out`` is sent, then it ends.
-    CLOSING = 4
-    CLOSED = 5
+    CLOSING = 5
+    CLOSED = 6
 
 
 class Caller:

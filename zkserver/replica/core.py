@@ -53,6 +53,8 @@ _OWNERLESS: Final = frozenset(
 )
 # Looked up for every readable event.
 _OPEN: Final = Phase.OPEN
+#: In these phases requests are taken.
+_TAKING: Final = (Phase.OPEN, Phase.READ_ONLY)
 
 
 class ReplicaCore:
@@ -128,6 +130,8 @@ class ReplicaCore:
                 conn.inbuf += data
             if conn.phase is Phase.NEW:
                 sessions.first_bytes(self, conn, now_ms)
+            elif conn.phase is Phase.READ_ONLY and self.ensemble is not None:
+                self.ensemble.received_read_only(conn, data, now_ms)
             return
         live = conn.live
         if live is not None:
@@ -146,13 +150,13 @@ class ReplicaCore:
     def resume(self, conn: Connection, now_ms: int) -> None:
         """Go on with bytes that were set aside while the connection was paused."""
         conn.more = False
-        if conn.inbuf and conn.phase is Phase.OPEN:
+        if conn.inbuf and conn.phase in _TAKING:
             conn.need = 0
             self.received(conn, b"", now_ms)
 
     def keep_rest(self, conn: Connection, data: bytes, used: int) -> None:
         """Set the incomplete frame at the end of ``data`` aside, if it may become one."""
-        if conn.phase is not Phase.OPEN:
+        if conn.phase not in _TAKING:
             return
         left = len(data) - used
         if left >= 4:
@@ -180,6 +184,12 @@ class ReplicaCore:
             conn.phase = Phase.CLOSING
             conn.why_closed = why
         self.dirty[conn] = None
+
+    def draw_session_id(self) -> int:
+        """An id that no session had before."""
+        session_id = self.next_session_id
+        self.next_session_id = sessions.session_id_behind(session_id)
+        return session_id
 
     def lost(self, conn: Connection) -> None:
         """The connection is gone. Its session stays until it expires or is closed."""
@@ -347,6 +357,9 @@ class ReplicaCore:
     def tick(self, now_ms: int) -> None:
         """Expire the sessions whose time is over, by entries in the log."""
         if not self.node.leads:
+            return
+        if self.ensemble is not None and not self.ensemble.is_in_step:
+            # Whoever is silent may be heard by servers that we do not hear.
             return
         for session_id in self.expiry.expired(now_ms):
             self.stats.expired += 1

@@ -21,7 +21,7 @@ from zkserver.paxos.ballot import Ballot, counter_is_full
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.log import STOP
 from zkserver.replica.batch import NO_QUORUM, Batch, logged_runs, origin, with_flags
-from zkserver.replica.connection import Caller, Phase
+from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.membership import Membership, plan_reconfig
 from zkserver.replica.peer_messages import DigestNote, Forward, PeerMessage, ReplicaMessage, Touch
 from zkserver.replica.reconfiguring import execute_reconfig, read_reconfig
@@ -30,11 +30,12 @@ from zkserver.replica.state import load
 from zkserver.replica.writes import Event
 from zkserver.wire.jute import LONG, DecodeError, Reader
 from zkserver.wire.opcodes import Code, Op
-from zkserver.wire.records import REQUEST_HEAD
+from zkserver.wire.records import REQUEST_HEAD, ConnectRequest
 
 if TYPE_CHECKING:
     from zkserver.paxos.leader import Leader
     from zkserver.replica.core import ReplicaCore
+    from zkserver.replica.read_only import ReadOnly
 
 #: Digests of the leader kept until this server has come as far.
 _NOTES_MAX: Final = 64
@@ -51,6 +52,15 @@ class Ensemble:
         self.core = core
         self.patience_ms = patience_ms
         self.touch_ms = touch_ms
+        self._began_ms = now_ms
+        #: What is done for clients while there is no leader; None: they are refused.
+        self.read_only: ReadOnly | None = None
+        #: Clients are served by this server also while it leads.
+        self.leader_serves = True
+        #: Bytes of what was proposed in this term: the last, the least and the most; -1: none.
+        self.proposal_bytes = (-1, -1, -1)
+        #: Since when this server leads; of no meaning while it does not.
+        self.leads_since_ms = now_ms
         self.outbox: list[tuple[int, ReplicaMessage]] = []
         #: On the leader: forwarded batches that cannot be proposed yet, and from whom.
         self.waiting: deque[tuple[int, Forward]] = deque()
@@ -118,7 +128,8 @@ class Ensemble:
         ballot = node.synced_leader
         if ballot is None:
             return
-        self.in_step_ms = now_ms
+        if self.is_in_step:
+            self.in_step_ms = now_ms
         if node.leader is None:
             self.waiting.clear()
         elif not node.leads:
@@ -127,6 +138,8 @@ class Ensemble:
         handing_to = (ballot, node.links.get(ballot.server_id, 0))
         if self._handing_to != handing_to:
             self._handing_to = handing_to
+            if node.leader is not None:
+                self.leads_since_ms, self.proposal_bytes = now_ms, (-1, -1, -1)
             self._again(wall_ms)
         if node.leads and self._founding is not node.leader:
             self._found(wall_ms, now_ms)
@@ -187,6 +200,8 @@ class Ensemble:
         if payload[:1] == STOP and not self._has_quorum_for(payload):
             payload = with_flags(payload, NO_QUORUM)
         core.propose_payload(payload, entries, wall_ms, core.now_ms)
+        size, (_, least, most) = len(payload), self.proposal_bytes
+        self.proposal_bytes = (size, size if least < 0 else min(size, least), max(size, most))
 
     # Membership.
 
@@ -251,8 +266,18 @@ class Ensemble:
 
     @property
     def is_in_step(self) -> bool:
-        """Whether we have a leader whose sequence we have."""
-        return self.core.node.synced_leader is not None
+        """Whether we have a leader whose sequence we have, and it has its quorum.
+
+        A leader that is cut off does not know whether there is another one by now.
+        """
+        node = self.core.node
+        if node.synced_leader is None:
+            return False
+        if len(node.configuration.voters) == 1:
+            # There is no quorum to lose, only the one link to the voter.
+            return True
+        election = node.election
+        return election.hears_leader if node.leader is None else election.is_quorum_connected
 
     def tick(self, now_ms: int) -> None:
         """Time went by: report signs of life; a new leader gives everybody time."""
@@ -260,8 +285,10 @@ class Ensemble:
         node.tick(now_ms)
         if self.is_in_step:
             self.in_step_ms = now_ms
-        elif not self.serves(now_ms) and core.attached:
-            self.drop_clients("this server has no leader")
+        if core.attached and not self.serves(now_ms):
+            self.drop_clients(self._why_not_serving())
+        if self.read_only is not None:
+            self._tick_read_only(self.read_only, now_ms)
         if node.leads and self._graced is not node.leader:
             self._graced = node.leader
             core.expiry.renew(now_ms)
@@ -283,9 +310,56 @@ class Ensemble:
         if heard:
             self.outbox.append((follower.leader_id, Touch(tuple(sorted(heard)))))
 
+    # Who is served.
+
     def serves(self, now_ms: int) -> bool:
-        """Whether clients may be served: we have been in step not too long ago."""
-        return now_ms - self.in_step_ms < self.patience_ms
+        """Whether clients may read and write here: we have been in step not too long ago."""
+        return now_ms - self.in_step_ms < self.patience_ms and not self._only_leads
+
+    @property
+    def _only_leads(self) -> bool:
+        """Whether clients are left to the others, because this server leads them."""
+        node = self.core.node
+        if self.leader_serves or node.leader is None or not node.leader.is_accepting:
+            return False
+        return len(node.configuration.members) > 1
+
+    def _why_not_serving(self) -> str:
+        if self._only_leads:
+            return "this server leads, and leaderServes=no"
+        return "this server has no leader"
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether those are served who want to read only."""
+        return self.read_only is not None and self.read_only.is_serving
+
+    def why_refused(self, request: ConnectRequest, now_ms: int) -> str:
+        """Why a client cannot be served now; empty when it can."""
+        if self.is_read_only:
+            return "" if request.read_only else "this server is read-only for now"
+        return "" if self.serves(now_ms) else self._why_not_serving()
+
+    def connect_read_only(self, conn: Connection, request: ConnectRequest, now_ms: int) -> None:
+        """A client that has not been refused wants a session of the read-only server."""
+        if self.read_only is not None:
+            self.read_only.connect(conn, request, now_ms)
+
+    def received_read_only(self, conn: Connection, data: bytes, now_ms: int) -> None:
+        """Something arrived on a connection of the read-only server."""
+        if self.read_only is not None:
+            self.read_only.received(conn, data, now_ms)
+
+    def _tick_read_only(self, read_only: ReadOnly, now_ms: int) -> None:
+        """Begin when the quorum was away for long enough, and end when it is back."""
+        if read_only.is_serving:
+            if self.is_in_step:
+                read_only.end("this server has a leader again")
+            else:
+                read_only.tick(now_ms)
+        elif now_ms - max(self.in_step_ms, self._began_ms) >= self.patience_ms:
+            # A server that has just been started has to look for a leader first.
+            read_only.begin()
 
     def drop_clients(self, why: str) -> None:
         """End all connections; their clients will look for another server."""
@@ -306,7 +380,10 @@ class Ensemble:
         core = self.core
         if index <= core.executed:
             return
-        self.drop_clients("this server was brought up to date by a snapshot")
+        why = "this server was brought up to date by a snapshot"
+        self.drop_clients(why)
+        if self.read_only is not None:
+            self.read_only.end(why)
         for batch in core.in_flight:
             core.outstanding -= batch.requests
         core.in_flight.clear()

@@ -306,7 +306,7 @@ def answer_one(core: ReplicaCore, conn: Connection, buf: bytes, pos: int) -> int
             _authenticate(core, conn, xid, reader)
         else:
             _sasl(core, conn, xid, reader)
-        return after if conn.phase is Phase.OPEN else len(buf)
+        return after if conn.phase < Phase.CLOSING else len(buf)
     handler = reads.HANDLERS.get(op)
     if handler is None:
         _refuse(core, conn, xid, -1, Code.UNIMPLEMENTED, f"unknown operation {op}")

@@ -49,6 +49,11 @@ def first_session_id(server_id: int, wall_ms: int) -> int:
     return signed + 1 if signed == _LONG_MIN else signed
 
 
+def session_id_behind(session_id: int) -> int:
+    """The next id that a server hands out."""
+    return session_id + 1 if session_id != _LONG_MIN - 1 else _LONG_MIN + 1
+
+
 def first_bytes(core: ReplicaCore, conn: Connection, now_ms: int) -> None:
     """Look at a connection that has not said yet what it is."""
     data = conn.inbuf
@@ -83,8 +88,9 @@ def first_bytes(core: ReplicaCore, conn: Connection, now_ms: int) -> None:
 
 def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_ms: int) -> None:
     conn.has_read_only = request.has_read_only
-    if core.ensemble is not None and not core.ensemble.serves(now_ms):
-        core.end(conn, "this server has no leader")
+    ensemble = core.ensemble
+    if ensemble is not None and (why := ensemble.why_refused(request, now_ms)):
+        core.end(conn, why)
         return
     if request.last_zxid_seen > core.zxid:
         core.end(
@@ -96,11 +102,13 @@ def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_m
     settings = core.settings
     timeout = max(settings.session_timeout_min_ms, request.timeout_ms)
     conn.timeout_ms = min(settings.session_timeout_max_ms, timeout)
+    if ensemble is not None and ensemble.is_read_only:
+        ensemble.connect_read_only(conn, request, now_ms)
+        return
     if request.session_id:
         _reattach(core, conn, request, now_ms)
         return
-    session_id = core.next_session_id
-    core.next_session_id = session_id + 1 if session_id != _LONG_MIN - 1 else _LONG_MIN + 1
+    session_id = core.draw_session_id()
     conn.session_id = session_id
     conn.caller = conn.caller.with_session(session_id)
     body = INT.pack(conn.timeout_ms) + pack_buffer(core.random_bytes(PASSWORD_BYTES))

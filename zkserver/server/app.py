@@ -90,6 +90,7 @@ class Server:
                 core = ReplicaCore(settings_of(config), seed, os.urandom)
                 self.core = core
                 self.peers = rejoin(config, core, self.recovered, self.disk, monotonic_ms())
+                _settle_who_is_served(config, core)
         except BaseException:
             self.listener.close()
             raise
@@ -158,6 +159,8 @@ class Server:
         """What this server is, in the words of ``srvr``."""
         if self.core.ensemble is None:
             return "standalone"
+        if self.core.ensemble.is_read_only:
+            return "read-only"
         if self.core.node.leader is not None:
             return "leader"
         observes = self.config.server_id in self.core.node.configuration.observers
@@ -171,9 +174,9 @@ class Server:
 
     @property
     def serves(self) -> bool:
-        """Whether clients are served."""
+        """Whether clients are served, be it with reads only."""
         ensemble = self.core.ensemble
-        return ensemble is None or ensemble.serves(monotonic_ms())
+        return ensemble is None or ensemble.is_read_only or ensemble.serves(monotonic_ms())
 
     def run(self) -> None:
         """Serve until the loop is told to stop; raises ``DiskFailed``."""
@@ -199,6 +202,19 @@ def _refuse_foreign_data(config: Config) -> None:
                 f"{foreign} holds data of Apache ZooKeeper, which this version does not"
                 " import; give another --data-dir (dataDir)"
             )
+
+
+def _settle_who_is_served(config: Config, core: ReplicaCore) -> None:
+    """Tell an ensemble's server what it does for clients without a leader, and as the leader."""
+    ensemble = core.ensemble
+    if ensemble is None:
+        return
+    ensemble.leader_serves = config.leader_serves
+    if config.read_only_mode:
+        # Few servers need it.
+        from zkserver.replica.read_only import ReadOnly
+
+        ensemble.read_only = ReadOnly(core)
 
 
 def _warn_slow_flush(took_ms: float) -> None:

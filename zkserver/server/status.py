@@ -11,6 +11,7 @@ from zkserver.admin.environment import environment, file_descriptors, version_te
 from zkserver.admin.status_view import (
     ConnectionBucketView,
     ConnectionView,
+    PeerView,
     SessionView,
     StatusView,
     Summary,
@@ -21,6 +22,8 @@ from zkserver.server.loop import monotonic_ms
 from zkserver.wire.opcodes import OP_NAMES
 
 if TYPE_CHECKING:
+    from zkserver.paxos.node import PaxosNode
+    from zkserver.replica.core import ReplicaCore
     from zkserver.server.app import Server
 
 _STMK_BYTES = 12
@@ -64,6 +67,7 @@ class FourLetterWords:
         """The server at this moment."""
         server = self.server
         core, loop, config = server.core, server.loop, server.config
+        ensemble = core.ensemble
         stats, recovered = core.stats, server.recovered
         return StatusView(
             config=config,
@@ -71,7 +75,7 @@ class FourLetterWords:
             version=self.version,
             serving=server.serves,
             state=server.state,
-            read_only=False,
+            read_only=ensemble is not None and ensemble.is_read_only,
             min_latency_ms=0,
             avg_latency_ms=stats.average_latency_ms,
             max_latency_ms=stats.latency_max_ms,
@@ -101,11 +105,18 @@ class FourLetterWords:
             environment=environment,
             figures=self._figures,
             summaries=self._summaries,
+            proposal_bytes=_proposal_bytes(core),
+            peer=_peer(server),
         )
 
     def _sessions(self) -> list[SessionView]:
         offset = time.time_ns() // 1_000_000 - monotonic_ms()
-        return [SessionView(due + offset, ids) for due, ids in self.server.core.expiry.buckets()]
+        core = self.server.core
+        expiry = core.expiry
+        if core.ensemble is not None and core.ensemble.read_only is not None:
+            read_only = core.ensemble.read_only
+            expiry = read_only.expiry if read_only.is_serving else expiry
+        return [SessionView(due + offset, ids) for due, ids in expiry.buckets()]
 
     def _connection_buckets(self) -> list[ConnectionBucketView]:
         offset = time.time_ns() // 1_000_000 - monotonic_ms()
@@ -139,6 +150,7 @@ class FourLetterWords:
             "snap_count": core.stats.snapshots,
             "commit_count": core.stats.writes,
             "sync_processor_request_queued": committer.flushes,
+            **_ensemble_figures(core),
         }
 
     def _summaries(self) -> dict[str, Summary]:
@@ -159,6 +171,72 @@ class FourLetterWords:
                 maximum=flush_ms,
             ),
         }
+
+
+def _peer(server: Server) -> PeerView | None:
+    """What a server of an ensemble tells beyond the rest."""
+    core, config = server.core, server.config
+    if core.ensemble is None or config.membership is None:
+        return None
+    membership = core.membership or config.membership
+    # One that was taken out of the ensemble still knows its own line.
+    own = membership.get(config.server_id) or config.membership.member(config.server_id)
+    leader_id = core.node.follower.leader_id if core.node.follower is not None else None
+    is_leading = core.node.leader is not None and not core.ensemble.is_read_only
+    return PeerView(
+        quorum_port=own.quorum_port,
+        election_port=own.election_port,
+        is_observer=own.is_observer,
+        membership=membership.text().decode("utf-8", "replace"),
+        state=_peer_state(core.node, is_observer=own.is_observer),
+        observer_master_id=leader_id if own.is_observer else None,
+        global_sessions=None
+        if is_leading
+        else lambda: [(s.session_id, s.timeout_ms) for s in core.sessions.values()],
+    )
+
+
+def _peer_state(node: PaxosNode, *, is_observer: bool) -> str:
+    """Role and phase in Apache's words: promising is its discovery."""
+    if node.leader is not None:
+        return f"leading - {'broadcast' if node.leader.is_accepting else 'discovery'}"
+    follower = node.follower
+    if follower is None:
+        return "looking"
+    if follower.is_caught_up:
+        phase = "broadcast"
+    else:
+        phase = "synchronization" if follower.is_synced else "discovery"
+    return f"{'observing' if is_observer else 'following'} - {phase}"
+
+
+def _proposal_bytes(core: ReplicaCore) -> tuple[int, int, int] | None:
+    if core.ensemble is None or core.node.leader is None or core.ensemble.is_read_only:
+        return None
+    return core.ensemble.proposal_bytes
+
+
+def _ensemble_figures(core: ReplicaCore) -> dict[str, int | float]:
+    """Gauges of mntr that only a server of an ensemble has, and most only its leader."""
+    ensemble, node = core.ensemble, core.node
+    if ensemble is None:
+        return {}
+    if ensemble.read_only is not None and ensemble.read_only.is_serving:
+        return {"local_sessions": len(ensemble.read_only.sessions)}
+    configuration = node.configuration
+    figures: dict[str, int | float] = {"quorum_size": len(configuration.voters)}
+    if node.leader is not None:
+        synced = set(node.leader.synced)
+        figures |= {
+            "learners": len({*node.leader.followers, *node.wants_snapshot}),
+            "synced_followers": len(synced.intersection(configuration.voters)),
+            "synced_observers": len(synced.intersection(configuration.observers)),
+            "synced_non_voting_followers": len(synced.difference(configuration.members)),
+            # A sync takes its place in the sequence and waits nowhere else.
+            "pending_syncs": 0,
+            "leader_uptime": monotonic_ms() - ensemble.leads_since_ms,
+        }
+    return figures
 
 
 def _text(path: bytes) -> str:

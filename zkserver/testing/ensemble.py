@@ -30,7 +30,7 @@ class NoLeaderError(RuntimeError):
 
 
 class Ensemble:
-    """``count`` servers with ids from 1 on; a context manager.
+    """``count`` servers with ids from 1 on, and observers behind them; a context manager.
 
     ``settings`` are keys of zoo.cfg for all of them. Without ``data_dir`` the data are
     temporary and not flushed.
@@ -40,10 +40,13 @@ class Ensemble:
         self,
         count: int = 3,
         *,
+        observers: int = 0,
         settings: Mapping[str, str] | None = None,
         data_dir: str | Path | None = None,
     ) -> None:
-        self.ids = tuple(range(1, count + 1))
+        self.ids = tuple(range(1, count + observers + 1))
+        #: The ids of those who have no vote.
+        self.observers = self.ids[count:]
         self._given = None if data_dir is None else Path(data_dir)
         self._settings = {
             "forceSync": "no" if data_dir is None else "yes",
@@ -153,12 +156,16 @@ class Ensemble:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "myid").write_text(f"{server_id}\n")
         lines = {
-            f"server.{other}": f"127.0.0.1:{quorum}:{election};127.0.0.1:{client}"
+            f"server.{other}": f"127.0.0.1:{quorum}:{election}:{self._role(other)}"
+            f";127.0.0.1:{client}"
             for other, (quorum, election, client) in self._ports.items()
         }
         settings = {**lines, **self._settings, "clientPort": str(self._ports[server_id][2])}
         self._servers[server_id] = EmbeddedServer(directory, settings=settings).start()
         self._apply_cuts()
+
+    def _role(self, server_id: int) -> str:
+        return "observer" if server_id in self.observers else "participant"
 
     def pause(self, server_id: int) -> None:
         """Let a member hang, as SIGSTOP does, until :meth:`resume`."""
