@@ -7,9 +7,9 @@ import socket
 from typing import Final
 
 from zkserver.config import Config
-from zkserver.errors import StartError
 from zkserver.limits import OUTPUT_PAUSE_BYTES
 from zkserver.replica.connection import Connection, Phase
+from zkserver.server.listening import listening_socket
 from zkserver.server.poller import READABLE, WRITABLE, Poller
 
 _DEFAULT_BACKLOG: Final = 1024
@@ -25,20 +25,7 @@ def listen(config: Config) -> socket.socket:
     """Bind the client port; raises :class:`StartError` with the reason."""
     host, port = config.client_address, config.client_port
     backlog = config.listen_backlog if config.listen_backlog > 0 else _DEFAULT_BACKLOG
-    try:
-        if not host and socket.has_dualstack_ipv6():
-            listener = socket.create_server(
-                ("", port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True
-            )
-        else:
-            family = socket.AF_INET
-            if host:
-                family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            listener = socket.create_server((host, port), family=family, backlog=backlog)
-    except OSError as error:
-        where = f"{host or '*'}:{port}"
-        raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
-    listener.setblocking(False)
+    listener = listening_socket(host, port, backlog)
     # Accepted sockets inherit it.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from zkserver.server.peer_socket import PeerSocket, reason_of, tune
+from zkserver.server.listening import reason_of
+from zkserver.server.peer_socket import PeerSocket, tune
 
 #: The time to the next attempt is drawn from a range that begins here, ...
 BACKOFF_MS_MIN: Final = 20

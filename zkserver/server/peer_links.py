@@ -31,8 +31,9 @@ from zkserver.limits import RECEIVE_BYTES
 from zkserver.log_output import log
 from zkserver.replica.peer_codec import Encoder, decode
 from zkserver.replica.peer_messages import LinkMessage
+from zkserver.server.listening import reason_of
 from zkserver.server.peer_dialling import HELD_MS, Dial
-from zkserver.server.peer_socket import PeerListener, PeerSocket, Stage, reason_of
+from zkserver.server.peer_socket import PeerListener, PeerSocket, Stage
 from zkserver.server.poller import WRITABLE, Poller
 from zkserver.wire.peer import (
     CLUSTER_ID_BYTES,

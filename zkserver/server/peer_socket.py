@@ -11,9 +11,9 @@ from collections import deque
 from enum import Enum, auto
 from typing import Final
 
-from zkserver.errors import StartError
 from zkserver.limits import ACCEPTS_PER_TURN, RECEIVE_BYTES
 from zkserver.server.client_port import OUT_OF_DESCRIPTORS, peer_address
+from zkserver.server.listening import listening_socket, reason_of
 from zkserver.server.poller import READABLE, WRITABLE, Poller
 from zkserver.wire.peer import HANDSHAKE_BYTES_MAX, NO_CLUSTER_ID, FrameCutter
 
@@ -247,7 +247,7 @@ class PeerListener:
 
         Raises :class:`StartError`, and then nothing has changed.
         """
-        sock = _listen(host, port)
+        sock = listening_socket(host, port, _BACKLOG, "for servers ")
         self.close()
         self._sock, self.fd = sock, sock.fileno()
         self.resume()
@@ -298,26 +298,3 @@ class PeerListener:
             host, port = peer_address(where)
             calls.append((sock, f"{host}:{port}"))
         return calls, ""
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        if not host and socket.has_dualstack_ipv6():
-            listener = socket.create_server(
-                ("", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
-            )
-        else:
-            family = socket.AF_INET
-            if host:
-                family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, UnicodeError) as error:
-        where = f"{host or '*'}:{port}"
-        raise StartError(f"cannot listen for servers on {where}: {reason_of(error)}") from None
-    listener.setblocking(False)
-    return listener
-
-
-def reason_of(error: Exception) -> str:
-    """What went wrong, in the system's words."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
