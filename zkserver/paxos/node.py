@@ -381,9 +381,11 @@ class PaxosNode:
 
     def take_persist(self) -> Persist | None:
         """What has to become durable, or None."""
-        if self.owes_acknowledgement and self.follower is not None:
+        if self.owes_acknowledgement:
             self.owes_acknowledgement = False
-            self.hold(self.follower.leader_id, Accepted(self.follower.ballot, self.log.end))
+            # Not to a leader whose sequence ours is not yet: it may have come in between.
+            if self.follower is not None and self.follower.is_synced:
+                self.hold(self.follower.leader_id, Accepted(self.follower.ballot, self.log.end))
         persist = self._persist
         if not persist.writes and not persist.held:
             return None
