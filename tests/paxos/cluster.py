@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from zkserver.paxos.ballot import NO_BALLOT, Ballot
 from zkserver.paxos.configuration import Configuration
-from zkserver.paxos.durable import Persist, Write, WriteEnd, WriteRecord, WriteSync
+from zkserver.paxos.durable import Persist, Write, WriteEnd, WritePromise, WriteRecord, WriteSync
 from zkserver.paxos.election import Timing
 from zkserver.paxos.log import STOP, Log, Record
 from zkserver.paxos.messages import PaxosMessage
@@ -42,6 +42,8 @@ class Disk:
         self.promised = self.accepted = NO_BALLOT
         self.records: list[Record] = []
         self.snapshot: Snapshot | None = None
+        #: How much was known to be decided at the last promise.
+        self.decided = 0
 
     def write(self, persist: Persist) -> None:
         for write in persist.writes:
@@ -49,7 +51,9 @@ class Disk:
 
     def take(self, write: Write) -> None:
         self.promised = max(self.promised, write.ballot)
-        if isinstance(write, WriteRecord):
+        if isinstance(write, WritePromise):
+            self.decided = max(self.decided, write.decided)
+        elif isinstance(write, WriteRecord):
             self.accepted = write.ballot
             self.cut(write.record.first)
             self.records.append(write.record)
@@ -139,6 +143,7 @@ class Cluster:
             disk.accepted,
             TIMING,
             self.random.randrange,
+            disk.decided,
         )
         self.flushing[server] = deque()
         self.seen[server] = self.nodes[server].log.start
@@ -228,7 +233,7 @@ class Cluster:
         node = self.nodes[server]
         # A snapshot may have been installed.
         self.seen[server] = max(self.seen[server], node.log.start)
-        while self.seen[server] < node.decided:
+        while self.seen[server] < node.decided or node.learn_by_configuration():
             record = node.log.since(self.seen[server])[0]
             assert record.end <= node.decided, f"{record} is decided only in part"
             known = self.decided.setdefault(record.first, record)
@@ -315,6 +320,9 @@ class Cluster:
         self.disks[target].snapshot = snapshot
         self.seen[target] = snapshot.index
         node.installed(snapshot.index, snapshot.zxid)
+        if node.leader is not None and not node.leader.is_accepting:
+            # What it was promised concerned another log, as in the core.
+            node.begin_epoch(self.now_ms)
         if snapshot.configuration.number > node.configuration.number:
             node.enter(snapshot.configuration, self.now_ms)
         self.pump(target)

@@ -23,8 +23,6 @@ from zkserver.paxos.ballot import NO_BALLOT, Ballot
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.messages import Heartbeat
 
-#: Heartbeats whose sending time is remembered, to tell how old an echo is.
-_REMEMBERED: Final = 256
 _NEVER: Final = -(1 << 60)
 
 
@@ -46,6 +44,8 @@ class _Peer:
     number: int = 0
     #: When the last of our heartbeats that it has heard was sent.
     hears_us_ms: int = _NEVER
+    #: When one of its heartbeats was answered at once.
+    answered_ms: int = _NEVER
     ballot: Ballot = NO_BALLOT
     leader: Ballot = NO_BALLOT
     hears_leader: bool = False
@@ -84,7 +84,9 @@ class Election:
         self._peers: dict[int, _Peer] = {}
         self._below = below
         self._number = 0
+        #: Number of a heartbeat -> when it was sent; from ``_oldest`` on.
         self._sent_ms: dict[int, int] = {}
+        self._oldest = 1
         self._next_beat_ms = _NEVER
         #: Since when there has been no leader; None while there is one.
         self._lost_since_ms: int | None = None
@@ -104,8 +106,10 @@ class Election:
         peer.hears_leader = beat.hears_leader
         peer.quorum_connected = beat.quorum_connected
         self._evaluate(now_ms)
-        if is_new:
-            # Our echo is what makes the connection one in both directions.
+        if is_new and now_ms - peer.answered_ms >= self.timing.heartbeat_ms:
+            # Our echo is what makes the connection one in both directions. Not every one of
+            # many that have piled up is answered, or the answers would go on for ever.
+            peer.answered_ms = now_ms
             self._beat(now_ms, (peer_id,))
 
     def linked(self, peer_id: int, now_ms: int) -> None:
@@ -149,6 +153,13 @@ class Election:
             return False
         oldest = now_ms - self.timing.timeout_ms
         return peer.heard_ms >= oldest and peer.hears_us_ms >= oldest
+
+    def ahead(self) -> list[int]:
+        """Servers in touch with us that know of a later configuration."""
+        here = self.configuration.number
+        return sorted(
+            peer_id for peer_id, peer in self._peers.items() if peer.leader.configuration > here
+        )
 
     # Decisions.
 
@@ -206,7 +217,10 @@ class Election:
     def _beat(self, now_ms: int, receivers: tuple[int, ...] = ()) -> None:
         self._number += 1
         self._sent_ms[self._number] = now_ms
-        self._sent_ms.pop(self._number - _REMEMBERED, None)
+        # An echo of what was sent before that says nothing any more.
+        while self._sent_ms[self._oldest] < now_ms - self.timing.timeout_ms:
+            del self._sent_ms[self._oldest]
+            self._oldest += 1
         for peer_id in receivers or self._everybody():
             peer = self._peers.get(peer_id)
             self.outbox.append(

@@ -122,11 +122,11 @@ class Leader:
         else:
             node.write_end(self.ballot)
         self._adopted, self._adopted_length = best.accepted, log.end
+        self.is_accepting = True
+        self.is_stopping = any(record.stops for record in log.since(node.decided))
         # Whatever is decided is in it; and this may be all that is left to do here, if what
         # others know to be decided ends the configuration.
         node.learn(min(log.end, max(promise.decided for promise in self.promises.values())))
-        self.is_accepting = True
-        self.is_stopping = any(record.stops for record in log.since(node.decided))
         promises, self.promises = self.promises, {}
         for peer_id, promise in promises.items():
             if peer_id != node.server_id:

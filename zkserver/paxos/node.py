@@ -92,6 +92,8 @@ class PaxosNode:
         self._durable_accepted = accepted
         self._durable_length = log.end
         self._ask_ms = 0
+        #: Since when others have been in a later configuration.
+        self._outdated_since_ms = 0
 
     # Events.
 
@@ -131,11 +133,25 @@ class PaxosNode:
             return
         self.election.tick(now_ms)
         self._follow_election()
-        behind = not self.election.is_able and (self.follower is None)
-        if behind and now_ms - self._ask_ms >= _ASK_AGAIN_MS:
+        ahead = self.election.ahead()
+        if not ahead:
+            self._outdated_since_ms = now_ms
+        if now_ms - self._ask_ms < _ASK_AGAIN_MS:
+            return
+        if not self.election.is_able and self.follower is None:
             self._ask_ms = now_ms
             for peer_id in self.links:
                 self.send(peer_id, PrepareRequest(self.promised))
+        elif now_ms - self._outdated_since_ms >= _ASK_AGAIN_MS:
+            # Our configuration is over, and nobody who leads tells us how it ended.
+            self._ask_ms = now_ms
+            question = Prepare(self._no_candidate(), self.accepted, self.decided, self.log.end)
+            for peer_id in ahead:
+                self.send(peer_id, question)
+
+    def _no_candidate(self) -> Ballot:
+        """The ballot of a Prepare by which we only want to be told what is decided."""
+        return Ballot(self.configuration.number, 0, self.server_id)
 
     def linked(self, peer_id: int, now_ms: int) -> None:
         """The link to a server is up; whatever was under way on the one before is lost."""
@@ -178,6 +194,8 @@ class PaxosNode:
         elif isinstance(message, Promise):
             if self.leader is not None and self.leader.ballot == message.ballot:
                 self.leader.promised(peer_id, message)
+            elif message.ballot == self._no_candidate():
+                self._told(message)
         elif isinstance(message, Refusal):
             if self.leader is not None:
                 self.leader.refused(peer_id, message)
@@ -202,12 +220,12 @@ class PaxosNode:
 
     def _prepared(self, peer_id: int, message: Prepare) -> None:
         ballot = message.ballot
-        if refuse(self, peer_id, ballot):
-            return
         here = self.configuration.number
         if ballot.configuration < here:
             # Its configuration is over, and it has to learn how that ended.
             report(self, peer_id, message)
+            return
+        if refuse(self, peer_id, ballot) or not ballot.number:
             return
         if ballot.configuration == here and peer_id not in self.configuration.voters:
             # It has not heard yet that it has no vote.
@@ -218,6 +236,26 @@ class PaxosNode:
         self.election.promised(ballot)
         self.follower = Follower(self, ballot, peer_id)
         self.follower.prepare(message)
+
+    def _told(self, message: Promise) -> None:
+        """How our configuration ended: all of the message's sequence is decided.
+
+        The ballot of the teller is not ours to claim, since its leader may have adopted more
+        than what is decided by now, nor is our own, if we have accepted something else in it.
+        So it is taken over below all ballots of the next configuration.
+        """
+        records, decided = message.records, message.decided
+        start = records[0].first if records else message.length
+        if decided <= self.decided or not self.decided <= start <= self.log.end:
+            return
+        if records and self.log.zxid_before(decided) != records[-1].last_zxid:
+            lowest = Ballot(self.configuration.number + 1, 0, 0)
+            if self.accepted >= lowest:
+                return
+            self.follower = None
+            self.promise(lowest)
+            self.write_sync(lowest, start, records)
+        self.learn(min(decided, self.log.end))
 
     def learn_by_configuration(self) -> bool:
         """Whether the next record was learnt to be decided, since the next configuration is.
@@ -253,7 +291,10 @@ class PaxosNode:
         if self.leader is not None:
             self.leader.stream()
         self.configuration = configuration
-        self.leader = self.follower = None
+        self.leader = None
+        if self.follower is not None and self.follower.ballot.configuration < configuration.number:
+            # Otherwise it is the next leader already from whom we have heard of this.
+            self.follower = None
         self.election.enter(configuration, now_ms)
         if was_leading and self.server_id in configuration.voters:
             self.election.stand(now_ms)

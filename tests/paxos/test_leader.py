@@ -1,0 +1,132 @@
+"""The leader: what it adopts, counts, and sends."""
+
+from __future__ import annotations
+
+import pytest
+
+from zkserver.errors import InvariantBrokenError
+from zkserver.paxos.ballot import Ballot
+from zkserver.paxos.configuration import Configuration
+from zkserver.paxos.election import Timing
+from zkserver.paxos.log import STOP, Log, Record
+from zkserver.paxos.messages import Accepted, AcceptSync, Prepare, Promise, Refusal
+from zkserver.paxos.node import PaxosNode
+
+LOW, MIDDLE = Ballot(0, 1, 1), Ballot(0, 1, 2)
+A, B, C = (Record(at, 1, at + 1, 0, b"\0") for at in range(3))
+
+
+def leader(*records: Record, accepted: Ballot = LOW, voters: int = 3) -> PaxosNode:
+    """Server 1, preparing; its own promise is on disk."""
+    log = Log(0, 0)
+    log.extend(records)
+    everybody = tuple(range(1, voters + 1))
+    one = PaxosNode(
+        1, Configuration(0, everybody), log, accepted, accepted, Timing(), lambda count: count - 1
+    )
+    for peer in everybody[1:]:
+        one.linked(peer, 0)
+    one.election.stand(0)
+    one.election.leader = one.election.own
+    one.tick(0)
+    flush(one)
+    one.take_outbox()
+    return one
+
+
+def flush(one: PaxosNode) -> None:
+    persist = one.take_persist()
+    if persist is not None:
+        one.persisted(persist, 0)
+
+
+def promise(one: PaxosNode, accepted: Ballot, *records: Record, decided: int = 0) -> Promise:
+    return Promise(one.promised, accepted, decided, records[-1].end if records else 0, records)
+
+
+def test_it_leads_only_with_a_majority_of_promises() -> None:
+    one = leader(voters=5)
+    one.received(2, promise(one, LOW), 0)
+    assert not one.leads
+    one.received(3, promise(one, LOW), 0)
+    assert one.leads
+
+
+def test_the_higher_ballot_is_adopted_before_the_greater_length() -> None:
+    one = leader(A, B, C)
+    other = A._replace(zxid=7)
+    one.received(2, promise(one, MIDDLE, other), 0)
+    assert one.log.records == [other]
+    assert one.accepted == one.promised
+
+
+def test_of_one_ballot_the_longer_sequence_is_adopted() -> None:
+    one = leader(A)
+    one.received(2, Promise(one.promised, LOW, 0, 3, (B, C)), 0)
+    assert one.log.records == [A, B, C]
+
+
+def test_who_lacks_what_others_have_given_up_resigns() -> None:
+    one = leader(A)
+    one.received(2, Promise(one.promised, MIDDLE, 2, 3, (), is_cut=True), 0)
+    assert one.leader is None
+    assert not one.election.is_able
+    assert one.log.records == [A]
+
+
+def test_a_sync_holds_all_that_was_adopted() -> None:
+    one = leader(A, B)
+    one.received(2, promise(one, Ballot(0, 0, 0)), 0)
+    assert one.take_outbox() == [(2, AcceptSync(one.promised, 0, (A, B), 0, 2))]
+
+
+def test_nothing_is_decided_before_a_majority_of_disks_has_it() -> None:
+    one = leader()
+    one.received(2, promise(one, LOW), 0)
+    one.propose(A)
+    one.received(2, Accepted(one.promised, 1), 0)
+    assert one.decided == 0, "its own disk has not"
+    flush(one)
+    assert one.decided == 1
+
+
+def test_an_acknowledgement_without_a_sync_counts_for_nothing() -> None:
+    one = leader()
+    one.received(2, promise(one, LOW), 0)
+    one.propose(A)
+    flush(one)
+    one.received(3, Accepted(one.promised, 1), 0)
+    assert one.decided == 0
+
+
+def test_a_voice_from_another_ballot_is_not_counted() -> None:
+    one = leader()
+    one.received(2, Promise(MIDDLE, LOW, 0, 0, ()), 0)
+    assert not one.leads
+
+
+def test_nothing_goes_behind_a_record_that_may_end_the_configuration() -> None:
+    one = leader()
+    one.received(2, promise(one, LOW), 0)
+    one.propose(A._replace(payload=STOP))
+    assert not one.leads
+    with pytest.raises(InvariantBrokenError):
+        one.propose(B)
+
+
+def test_who_has_promised_another_is_not_synced_any_more() -> None:
+    one = leader()
+    one.received(2, promise(one, LOW), 0)
+    assert one.leader is not None
+    assert one.leader.synced == [2]
+    one.received(2, Refusal(Ballot(0, 9, 3)), 0)
+    assert one.leader.synced == []
+
+
+def test_a_link_that_comes_back_begins_with_prepare() -> None:
+    one = leader()
+    one.received(2, promise(one, LOW), 0)
+    one.unlinked(2, 0)
+    one.linked(2, 0)
+    flush(one)
+    assert (2, Prepare(one.promised, one.promised, 0, 0)) in one.take_outbox()
