@@ -67,5 +67,6 @@ soak: system install ## The long proofs: random operations, crashes, malformed i
 	$(PYTHON) -m zkserver.sim --seeds 1-20000
 	$(PYTHON) -m zkserver.sim --seeds 1-20000 --servers 5
 	$(PYTHON) -m zkserver.sim.planted
+	$(PYTHON) -m pytest -q tests/paxos --storms 2000
 	$(PYTHON) -m conformance.reconfig
 	$(PYTHON) -m conformance.bench zk
