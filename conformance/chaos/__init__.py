@@ -6,8 +6,9 @@
 
 Everything is on the loopback address. Between any two servers lie TCP proxies of ours, one
 for each direction of dialling, so that the bytes from one server to another can be held,
-one way or both ways, or delayed (:mod:`~conformance.chaos.mesh`). Each server has its own
-list of addresses for that; nothing in the servers knows of it.
+one way or both ways, or delayed (:mod:`~conformance.chaos.mesh`). An Apache server has its
+own list of addresses for that. Ours agree on one list, so they run with sockets that connect
+to the proxies (:mod:`~conformance.chaos.redirect`); nothing in the servers knows of it.
 
 Each client notes every operation with its invocation, its answer and the monotonic times of
 both (:mod:`~conformance.chaos.history`). An operation without an answer may have happened or
@@ -21,6 +22,7 @@ checks that
 * a session that was moved to another server keeps its ephemeral, one that ended does not;
 * all servers hold the same tree, zxids included.
 
-``python -m conformance.chaos`` runs it; ``... chaos bridge`` measures which servers take
-writes while the outer ones cannot see each other.
+``python -m conformance.chaos run`` does all that. ``... recover`` measures how long there are
+no writes after a kill of the leader, ``... bridge`` which servers take writes while the outer
+ones cannot see each other, on our ensemble and on Apache's.
 """

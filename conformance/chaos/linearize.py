@@ -131,25 +131,21 @@ def check_register(history: Iterable[Operation], initial: Value) -> Nonlineariza
 def _leave_out_unseen(
     writers: dict[Value, Operation], readers: dict[Value, list[Operation]]
 ) -> None:
-    """Take out the writes that were not answered and whose values nobody has seen."""
-    expecting: dict[Value, int] = {}
-    for operation in writers.values():
-        if operation.expected is not None:
-            expecting[operation.expected] = expecting.get(operation.expected, 0) + 1
-    candidates = list(writers.values())
-    while candidates:
-        operation = candidates.pop()
-        value, expected = operation.value, operation.expected
-        if value not in writers or operation.end != NEVER:
+    """Take out the writes that were not answered and whose values nobody has seen.
+
+    One that happened has seen the value that it replaced, so that one happened as well.
+    """
+    happened = [op for op in writers.values() if op.end != NEVER or op.value in readers]
+    kept: set[Value] = set()
+    while happened:
+        operation = happened.pop()
+        if operation.value in kept:
             continue
-        if value in readers or expecting.get(value):
-            continue
+        kept.add(operation.value)
+        if operation.expected in writers:
+            happened.append(writers[operation.expected])
+    for value in writers.keys() - kept:
         del writers[value]
-        if expected is not None:
-            # What it would have replaced may now be unseen as well.
-            expecting[expected] -= 1
-            if expected in writers:
-                candidates.append(writers[expected])
 
 
 def _chains(

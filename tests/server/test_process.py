@@ -101,3 +101,18 @@ def test_killed_server_keeps_every_acknowledged_write(tmp_path: Path) -> None:
                 acknowledged.append(name)
             server.process.kill()
             server.process.wait()
+
+
+def test_server_that_is_killed_again_and_again_takes_a_snapshot_all_the_same(
+    tmp_path: Path,
+) -> None:
+    few = ("--set", "snapCount=60", "--set", "tickTime=100")
+    for round_number in range(4):
+        with Process(tmp_path, *few) as server, Client(server.port) as client:
+            for n in range(20):
+                assert client.create(b"/r%d-%d" % (round_number, n)) == 0
+            server.process.kill()
+            server.process.wait()
+    with Process(tmp_path, *few):
+        found = (tmp_path / "mesozoic-1").glob
+        wait_until(lambda: any(found("snapshot-*[0-9a-f]")), "a snapshot")

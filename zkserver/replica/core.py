@@ -358,9 +358,12 @@ class ReplicaCore:
         """Expire the sessions whose time is over, by entries in the log."""
         if not self.node.leads:
             return
-        if self.ensemble is not None and not self.ensemble.is_in_step:
-            # Whoever is silent may be heard by servers that we do not hear.
-            return
+        if self.ensemble is not None:
+            if not self.ensemble.is_in_step:
+                # Whoever is silent may be heard by servers that we do not hear.
+                return
+            # We may lead since a moment ago, and a follower's clock for others' sessions stands.
+            self.ensemble.give_grace(now_ms)
         for session_id in self.expiry.expired(now_ms):
             self.stats.expired += 1
             self.propose(Caller(session_id, ()), Op.EXPIRE_SESSION, self._epoch(), now_ms)

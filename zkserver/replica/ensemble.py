@@ -159,7 +159,7 @@ class Ensemble:
         self._founding = core.node.leader
         if self.founding is None or (
             core.membership is not None
-            and not (self.imposes_membership and core.membership != self.founding)
+            and not (self.imposes_membership and not _same_servers(core.membership, self.founding))
         ):
             return
         cluster_id = core.cluster_id or core.random_bytes(CLUSTER_ID_BYTES)
@@ -289,11 +289,16 @@ class Ensemble:
             self.drop_clients(self._why_not_serving())
         if self.read_only is not None:
             self._tick_read_only(self.read_only, now_ms)
+        self.give_grace(now_ms)
+        if now_ms - self._touched_ms >= self.touch_ms:
+            self._touch(now_ms)
+
+    def give_grace(self, now_ms: int) -> None:
+        """A new leader gives every session its full time; has to come before any expires."""
+        core, node = self.core, self.core.node
         if node.leads and self._graced is not node.leader:
             self._graced = node.leader
             core.expiry.renew(now_ms)
-        if now_ms - self._touched_ms >= self.touch_ms:
-            self._touch(now_ms)
 
     def _touch(self, now_ms: int) -> None:
         core, follower = self.core, self.core.node.follower
@@ -432,3 +437,8 @@ class Ensemble:
                 )
             if zxid <= note.zxid:
                 break
+
+
+def _same_servers(one: Membership, other: Membership) -> bool:
+    """Whether they are the same servers in the same roles, wherever each of them is said to be."""
+    return (one.voters, one.observers) == (other.voters, other.observers)

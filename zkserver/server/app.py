@@ -106,6 +106,7 @@ class Server:
             every_entries=config.snap_count,
             keep=config.snap_retain_count,
             fork=own_process,
+            since_index=0 if self.recovered.snapshot is None else self.recovered.snapshot.index,
         )
         self.loop = Loop(config, core, self.committer, self.snapshotter, self.listener, self.peers)
         if self.peers is not None:

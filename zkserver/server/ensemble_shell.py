@@ -115,6 +115,10 @@ class EnsembleShell:
         self._away = servers
         membership = self._membership or self._founding
         addresses = _addresses(self.links.own_id, membership)
+        if not self.config.reconfig_enabled:
+            # Then files say who is where, and in the leader's its own line may well be 0.0.0.0.
+            known = _addresses(self.links.own_id, self._founding)
+            addresses |= {i: at for i, at in known.items() if i in addresses}
         self.links.set_addresses({i: at for i, at in addresses.items() if i not in servers})
 
     def _accepts(self, server_id: int) -> bool:

@@ -41,6 +41,7 @@ class Snapshotter:
         every_entries: int,
         keep: int,
         fork: bool,
+        since_index: int,
     ) -> None:
         self.core = core
         self.committer = committer
@@ -49,7 +50,9 @@ class Snapshotter:
         self.every_entries = every_entries
         self.keep = keep
         self.fork = fork
-        self.last_index = core.executed
+        #: Of the newest snapshot, also one of an earlier start: or a server that is restarted
+        #: again and again would replay more and more.
+        self.last_index = since_index
         self.last_bytes = 0
         self._log_bytes_then = committer.wal.bytes_written
         self._child = 0

@@ -365,9 +365,10 @@ class SimServer:
 
     def _ticked(self, now_ms: int) -> None:
         core = self.running_core()
+        # As it comes where housekeeping is due before the links are: it has to do as well.
+        core.tick(now_ms)
         if core.ensemble is not None:
             core.ensemble.tick(now_ms)
-        core.tick(now_ms)
 
     # A turn.
 
