@@ -9,7 +9,7 @@ from zkserver.paxos.ballot import Ballot
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.election import Timing
 from zkserver.paxos.log import STOP, Log, Record
-from zkserver.paxos.messages import Accepted, AcceptSync, Prepare, Promise, Refusal
+from zkserver.paxos.messages import Accept, Accepted, AcceptSync, Prepare, Promise, Refusal
 from zkserver.paxos.node import PaxosNode
 
 LOW, MIDDLE = Ballot(0, 1, 1), Ballot(0, 1, 2)
@@ -130,3 +130,60 @@ def test_a_link_that_comes_back_begins_with_prepare() -> None:
     one.linked(2, 0)
     flush(one)
     assert (2, Prepare(one.promised, one.promised, 0, 0)) in one.take_outbox()
+
+
+def patient() -> PaxosNode:
+    """It leads two followers that have all, and A is decided, which they have not heard."""
+    one = leader()
+    one.is_patient = True
+    for peer in (2, 3):
+        one.received(peer, promise(one, LOW), 0)
+    one.propose(A)
+    one.take_outbox()
+    flush(one)
+    one.received(2, Accepted(one.promised, 1), 0)
+    assert one.decided == 1
+    return one
+
+
+def test_news_that_nobody_waits_for_goes_with_the_next_records() -> None:
+    one = patient()
+    assert one.take_outbox() == []
+    assert one.leader is not None and one.leader.has_news
+    one.propose(B)
+    told = Accept(one.promised, (B,), 1)
+    assert one.take_outbox() == [(2, told), (3, told)]
+    assert not one.leader.has_news
+
+
+def test_news_goes_at_once_to_whom_somebody_waits_at() -> None:
+    one = leader()
+    one.is_patient = True
+    for peer in (2, 3):
+        one.received(peer, promise(one, LOW), 0)
+    one.propose(A)
+    assert one.leader is not None
+    one.leader.awaited(3)
+    one.take_outbox()
+    flush(one)
+    one.received(2, Accepted(one.promised, 1), 0)
+    assert one.take_outbox() == [(3, Accept(one.promised, (), 1))]
+    assert one.leader.has_news, "for server 2"
+
+
+def test_news_goes_to_everybody_when_told_so() -> None:
+    one = patient()
+    one.take_outbox()
+    assert one.leader is not None
+    one.leader.tell()
+    told = Accept(one.promised, (), 1)
+    assert one.take_outbox() == [(2, told), (3, told)]
+    assert not one.leader.has_news
+
+
+def test_followers_hear_of_the_end_of_a_configuration_without_asking() -> None:
+    one = patient()
+    one.take_outbox()
+    one.enter(Configuration(1, (1, 2, 3)), 0)
+    told = [(peer, message) for peer, message in one.outbox if isinstance(message, Accept)]
+    assert told == [(peer, Accept(one.promised, (), 1)) for peer in (2, 3)]

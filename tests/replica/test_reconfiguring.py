@@ -39,7 +39,7 @@ ZXID, TIME_MS = 0x1_0000_0013, 1_700_000_000_000
 
 
 def new_tree(**rules: bool) -> ZnodeTree:
-    tree = ZnodeTree(TreeRules(**{"reconfig_enabled": True, **rules}))  # type: ignore[arg-type]
+    tree = ZnodeTree(TreeRules(**{"reconfig_enabled": True, **rules}))
     show_membership(tree, CURRENT, TIME_MS - 1)
     return tree
 
@@ -131,9 +131,7 @@ def test_a_standalone_server_has_nothing_to_change() -> None:
 
 def test_one_voter_is_enough_where_standalone_is_not_enabled() -> None:
     request = ReconfigRequest(None, b"1,2", None, -1)
-    outcome = execute_reconfig(
-        new_tree(), CURRENT, SUPER, request, ZXID, TIME_MS, standalone_enabled=False
-    )
+    outcome = execute(new_tree(standalone_enabled=False), request)
     assert outcome.membership is not None
     assert outcome.membership.voters == (3,)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from zkserver.errors import StartError
 from zkserver.paxos.node import alone
 from zkserver.replica.core import ReplicaCore
 from zkserver.replica.state import FORMAT, State, dump, load
+from zkserver.tree.tree import TreeRules
 
 READ_ONLY = raw.pack_vector(
     [raw.pack_int(1) + raw.pack_bytes(b"world") + raw.pack_bytes(b"anyone")]
@@ -243,3 +245,51 @@ def test_epoch_grows_when_the_counter_is_full(driver: Driver) -> None:
     assert client.call(Op.CREATE, create_body(b"/last")).zxid == 0xFFFFFFFF
     assert client.call(Op.CREATE, create_body(b"/first")).zxid == (1 << 32) + 1
     assert driver.core.node.promised.number == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (TreeRules(), TreeRules(skip_acl=True)),
+        (TreeRules(skip_acl=True), TreeRules()),
+        (TreeRules(), TreeRules(extended_types=False)),
+        (TreeRules(enforce_quota=True), TreeRules()),
+        (TreeRules(), TreeRules(digest_scheme=False)),
+    ],
+)
+def test_change_of_settings_does_not_change_what_was_written_before(
+    driver: Driver, before: TreeRules, after: TreeRules
+) -> None:
+    """A write that was refused stays refused, or its znodes would differ from what clients saw."""
+    written = driver.varied(rules=before)
+    write_everything(written)
+    client = written.connect()
+    client.call(Op.CREATE, create_body(b"/read only", b"kept", acl=READ_ONLY))
+    client.call(Op.DELETE, delete_body(b"/read only"))
+    client.call(Op.CREATE, create_body(b"/read only/child"))
+    client.call(Op.CREATE, create_body(b"/q/" + b"x" * 50, bytes(200_000)))
+    digest = raw.pack_vector(
+        [raw.pack_int(31) + raw.pack_bytes(b"digest") + raw.pack_bytes(b"joe:abc")]
+    )
+    client.call(Op.CREATE, create_body(b"/joe", acl=digest))
+    expected = state_of(written.core)
+    written.settings = replace(written.settings, rules=after)
+    restarted = written.recovered()
+    assert state_of(restarted) == expected
+    assert restarted.tree.rules == after
+
+
+def test_the_leader_s_settings_decide_and_not_those_of_who_replays(driver: Driver) -> None:
+    lenient = driver.varied(rules=TreeRules(skip_acl=True))
+    client = lenient.connect()
+    client.call(Op.CREATE, create_body(b"/read only", acl=READ_ONLY))
+    assert client.call(Op.SET_DATA, set_body(b"/read only", b"x")).err == 0
+    strict = driver.recovered(lenient.log)
+    assert state_of(strict) == state_of(lenient.core)
+    assert not strict.tree.permits(b"/read only", 2, ())
+
+
+def test_rules_fit_into_the_byte_that_travels_with_a_batch() -> None:
+    for bits in range(64):
+        assert TreeRules.unpacked(bits).packed() == bits
+    assert TreeRules().packed() < 256

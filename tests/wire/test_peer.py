@@ -92,7 +92,7 @@ def test_large_body_comes_out_of_many_parts() -> None:
 
 def test_length_beyond_the_limit_is_refused_behind_what_came_before() -> None:
     cutter = FrameCutter(3)
-    cut = cutter.cut(bytes(frame((b"one",)) + frame((b"four",))))
+    cut = iter(cutter.cut(bytes(frame((b"one",)) + frame((b"four",)))))
     assert next(cut) == b"one"
     with pytest.raises(PeerProtocolError, match="4 bytes, where 3"):
         next(cut)

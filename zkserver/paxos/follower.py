@@ -78,7 +78,8 @@ class Follower:
         else:
             # Noted even without records: from here on it is this ballot's sequence.
             node.write_sync(self.ballot, message.start, message.records)
-        self._acknowledge(message.decided)
+        self.node.owes_acknowledgement = True
+        self._learn(message.decided)
 
     def accept(self, message: Accept) -> None:
         """Further records, or news of what is decided."""
@@ -87,8 +88,10 @@ class Follower:
         if message.records and message.records[0].first > self.node.log.end:
             self.lose_the_thread()
             return
-        self._extend(message.records)
-        self._acknowledge(message.decided)
+        if message.records:
+            self._extend(message.records)
+            self.node.owes_acknowledgement = True
+        self._learn(message.decided)
 
     def _extend(self, records: tuple[Record, ...]) -> None:
         """Put what we do not have yet behind our sequence, which is the leader's."""
@@ -99,9 +102,8 @@ class Follower:
                 log.append(record)
                 node.write_record(self.ballot, record)
 
-    def _acknowledge(self, decided: int) -> None:
+    def _learn(self, decided: int) -> None:
         node = self.node
-        node.owes_acknowledgement = True
         node.learn(min(decided, node.log.end))
 
     def lose_the_thread(self) -> None:

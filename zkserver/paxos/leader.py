@@ -48,6 +48,8 @@ class Follower:
     sent: int | None = None
     #: How much it was told to be decided.
     told: int = 0
+    #: How far somebody waits there to be told.
+    awaits: int = 0
     #: (end, bytes) of what is under way.
     under_way: list[tuple[int, int]] = field(default_factory=list)
     bytes_under_way: int = 0
@@ -68,6 +70,10 @@ class Leader:
         self._adopted_length = 0
         #: A record that may end the configuration has been proposed: nothing goes behind it.
         self.is_stopping = False
+        #: Followers have not been told all that is decided, since nobody waits for it there.
+        self.has_news = False
+        #: There may be something to stream; every step that makes it so says it.
+        self.has_more = True
 
     def begin(self) -> None:
         """Phase 1: ask everybody, ourselves included."""
@@ -154,6 +160,7 @@ class Leader:
             return
         follower = Follower(promise.accepted, promise.decided, 0, start, node.decided)
         self.followers[peer_id] = follower
+        self.has_more = True
         records = self._next_records(follower, at_least)
         node.send(peer_id, AcceptSync(self.ballot, start, records, node.decided, node.log.end))
 
@@ -193,7 +200,11 @@ class Leader:
         under_way = follower.under_way
         while under_way and under_way[0][0] <= message.length:
             follower.bytes_under_way -= under_way.pop(0)[1]
-        self.decide()
+        if follower.sent != self.node.log.end:
+            # There is room in its window now.
+            self.has_more = True
+        if message.length > self.node.decided:
+            self.decide()
 
     def refused(self, peer_id: int, message: Refusal) -> None:
         """A server has promised a higher ballot: it is not ours any more."""
@@ -220,6 +231,7 @@ class Leader:
             invariant(False, "proposed before its time, or a zxid again", zxid=record.zxid)
         node.log.append(record)
         node.write_record(self.ballot, record)
+        self.has_more = True
         if record.stops and not node.is_alone:
             self.is_stopping = True
 
@@ -231,7 +243,10 @@ class Leader:
         if node.is_alone:
             node.learn(node.durable_length(self.ballot))
             return
-        node.learn(node.configuration.majority_of([self._length_of(v) for v in self._voters]))
+        length = node.configuration.majority_of([self._length_of(v) for v in self._voters])
+        if length > node.decided:
+            node.learn(length)
+            self.has_more = True
 
     def _length_of(self, voter: int) -> int:
         if voter == self.node.server_id:
@@ -239,12 +254,35 @@ class Leader:
         follower = self.followers.get(voter)
         return 0 if follower is None else follower.length
 
+    def awaited(self, peer_id: int) -> None:
+        """Somebody at a follower waits for what has been proposed so far."""
+        follower = self.followers.get(peer_id)
+        if follower is not None:
+            follower.awaits = self.node.log.end
+            self.has_more = True
+
+    def tell(self) -> None:
+        """Send everybody everything, news as well that nobody waits for."""
+        for follower in self.followers.values():
+            follower.awaits = max(follower.awaits, self.node.decided)
+        self.stream()
+
     def stream(self) -> None:
-        """Send every follower what it lacks, and tell what is decided."""
+        """Send every follower the records that it lacks, and tell what is decided.
+
+        The latter can wait for the next records, which costs no message then, unless
+        somebody waits for it; see :meth:`tell`.
+        """
         node = self.node
         log, decided = node.log, node.decided
+        self.has_news = self.has_more = False
+        end, is_patient = log.end, node.is_patient
         for peer_id, follower in self.followers.items():
             if follower.sent is None:
+                continue
+            if follower.sent == end and follower.told >= follower.awaits and is_patient:
+                if follower.told < decided:
+                    self.has_news = True
                 continue
             while follower.sent < log.end or follower.told < decided:
                 if follower.sent < log.start:

@@ -87,6 +87,9 @@ class PaxosNode:
         #: The leader has to be told how far our disk has come.
         self.owes_acknowledgement = False
         self.outbox: list[tuple[int, PaxosMessage]] = []
+        #: Followers need not know at once what is decided, unless the leader is told that
+        #: somebody waits there; whoever sets this calls :meth:`Leader.tell` now and then.
+        self.is_patient = False
         self._persist = Persist()
         # What is on disk: a sequence of this length, accepted in this ballot.
         self._durable_accepted = accepted
@@ -133,6 +136,8 @@ class PaxosNode:
             return
         self.election.tick(now_ms)
         self._follow_election()
+        if self.leader is not None:
+            self.leader.has_more = True
         ahead = self.election.ahead()
         if not ahead:
             self._outdated_since_ms = now_ms
@@ -289,7 +294,7 @@ class PaxosNode:
         """The entry that ends the configuration is executed: the next one begins."""
         was_leading = self.leader is not None
         if self.leader is not None:
-            self.leader.stream()
+            self.leader.tell()
         self.configuration = configuration
         self.leader = None
         if self.follower is not None and self.follower.ballot.configuration < configuration.number:
@@ -409,8 +414,9 @@ class PaxosNode:
 
     def take_outbox(self) -> list[tuple[int, PaxosMessage]]:
         """Messages to send now; those to a server in their order."""
-        if self.leader is not None and self.leader.is_accepting:
-            self.leader.stream()
+        leader = self.leader
+        if leader is not None and leader.is_accepting and leader.has_more:
+            leader.stream()
         outbox, self.outbox = self.outbox, []
         return outbox
 

@@ -5,8 +5,9 @@ connection in one piece: contiguous request frames, all writes or all reads. Wri
 logged as they came; reads ride along because they stand behind a write of their own
 session, and are answered when their turn comes.
 
-The payload of a log record is a head, ``byte flags, unsigned short server, long number``,
-which says whose batch it was, so that this server knows its own again, and then its runs
+The payload of a log record is a head, ``byte flags, byte rules, unsigned short server,
+long number``: what the leader noted about it, by which of its settings everybody is to
+execute it, and whose batch it was, so that this server knows its own again; and then its runs
 of writes, each ``int length of the frames, long session, int length of the identities,
 identities, frames``; the frames keep their own length prefixes.
 """
@@ -21,8 +22,8 @@ from zkserver.replica.connection import Caller, Connection
 from zkserver.wire.jute import INT, Reader
 from zkserver.wire.records import read_ids
 
-#: Flags, the id of the server whose batch it was, its number there.
-_HEAD: Final = struct.Struct(">BHQ")
+#: Flags, rules, the id of the server whose batch it was, its number there.
+_HEAD: Final = struct.Struct(">BBHQ")
 #: Flags: a reconfig, behind which nothing is proposed before it is executed; one that the
 #: leader found to lack a quorum of its voters, so that it will be refused.
 STOPS: Final = 1
@@ -96,9 +97,9 @@ class Batch:
         self.runs.append((conn, caller, frames, 0, count, b""))
         self.requests += count
 
-    def payload(self, server_id: int) -> bytes:
-        """The payload of the log record, from the server of that id."""
-        pieces = [_HEAD.pack(self.stops, server_id, self.number)]
+    def payload(self, server_id: int, rules: int) -> bytes:
+        """The payload of the log record, from the server of that id, by its ``rules``."""
+        pieces = [_HEAD.pack(self.stops, rules, server_id, self.number)]
         pack = INT.pack
         for _, caller, _, writes, _, logged in self.runs:
             if writes:
@@ -106,15 +107,22 @@ class Batch:
         return b"".join(pieces)
 
 
-def origin(payload: bytes) -> tuple[int, int, int]:
-    """Flags, id of the server whose batch it was, and the batch's number there."""
-    head: tuple[int, int, int] = _HEAD.unpack_from(payload)
+def origin(payload: bytes) -> tuple[int, int, int, int]:
+    """Flags, rules, id of the server whose batch it was, and the batch's number there."""
+    head: tuple[int, int, int, int] = _HEAD.unpack_from(payload)
     return head
 
 
 def with_flags(payload: bytes, flags: int) -> bytes:
     """The payload with other flags."""
     return bytes((flags,)) + payload[1:]
+
+
+def with_rules(payload: bytes, rules: int) -> bytes:
+    """The payload, to be executed by these rules."""
+    if payload[1] == rules:
+        return payload
+    return payload[:1] + bytes((rules,)) + payload[2:]
 
 
 def logged_runs(payload: bytes) -> Iterator[tuple[Caller, bytes]]:

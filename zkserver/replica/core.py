@@ -31,7 +31,7 @@ from zkserver.tree.acl import allows
 from zkserver.tree.containers import candidates
 from zkserver.tree.digest import INTERVAL_ZXIDS
 from zkserver.tree.sessions import ExpiryQueue, Session
-from zkserver.tree.tree import ZnodeTree
+from zkserver.tree.tree import TreeRules, ZnodeTree
 from zkserver.tree.watches import Watches
 from zkserver.wire.jute import INT, pack_buffer
 from zkserver.wire.opcodes import (
@@ -92,6 +92,8 @@ class ReplicaCore:
         self.origin = settings.server_id
         #: What the leader noted about that batch.
         self.flags = 0
+        #: By which of our settings the writes that we take are executed.
+        self.own_rules = settings.rules.packed()
         #: Operations that go through the log.
         self.writes = WRITES
         #: Batches that are full, or have to be alone; before :attr:`batch`.
@@ -215,7 +217,7 @@ class ReplicaCore:
             self.ensemble.collect(wall_ms, now_ms)
             return
         while (batch := self.close_batch()) is not None:
-            payload = batch.payload(self.settings.server_id)
+            payload = batch.payload(self.settings.server_id, self.own_rules)
             self.propose_payload(payload, batch.writes, wall_ms, now_ms)
 
     @property
@@ -288,7 +290,16 @@ class ReplicaCore:
     def _execute(self, record: Record, now_ms: int) -> None:
         """Execute a decided record: a batch of our own with its replies, or another's."""
         self.executed = record.end
-        self.flags, self.origin, number = origin(record.payload)
+        self.flags, rules, self.origin, number = origin(record.payload)
+        if rules != self.own_rules:
+            # It was taken under other settings than ours are.
+            self.tree.rules = TreeRules.unpacked(rules)
+            self._execute_now(record, number, now_ms)
+            self.tree.rules = self.settings.rules
+        else:
+            self._execute_now(record, number, now_ms)
+
+    def _execute_now(self, record: Record, number: int, now_ms: int) -> None:
         if self.in_flight and self.origin == self.settings.server_id:
             own = self.in_flight[0]
             if own.number == number:
@@ -404,6 +415,7 @@ class ReplicaCore:
         to its end): what is before is in the snapshot already, what is behind was
         superseded by a later leader. ``zxid`` is that of the batch's first entry.
         """
+        self.tree.rules = TreeRules.unpacked(origin(payload)[1])
         number = 0
         for caller, frames in logged_runs(payload):
             caller = self._still(caller, frames)
@@ -415,6 +427,7 @@ class ReplicaCore:
                 run: Run = (None, caller, part, end - begin, end - begin, part)
                 run_frames(self, [run], zxid + number + begin, time_ms)
             number += len(starts) - 1
+        self.tree.rules = self.settings.rules
 
     def join(self, node: PaxosNode, *, patience_ms: int, touch_ms: int, now_ms: int) -> None:
         """Recovery is done: be one server among others, as ``node`` knows them.
@@ -422,6 +435,7 @@ class ReplicaCore:
         The records in the log of ``node`` are executed once they are known to be decided.
         """
         self.recovered(node, now_ms)
+        node.is_patient = True
         self.ensemble = Ensemble(self, patience_ms=patience_ms, touch_ms=touch_ms, now_ms=now_ms)
         self.writes = WRITES | {int(Op.SYNC)}
 

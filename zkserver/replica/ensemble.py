@@ -20,7 +20,7 @@ from zkserver.errors import invariant
 from zkserver.paxos.ballot import Ballot, counter_is_full
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.log import STOP
-from zkserver.replica.batch import NO_QUORUM, Batch, logged_runs, origin, with_flags
+from zkserver.replica.batch import NO_QUORUM, Batch, logged_runs, origin, with_flags, with_rules
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.membership import Membership, plan_reconfig
 from zkserver.replica.peer_messages import DigestNote, Forward, PeerMessage, ReplicaMessage, Touch
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from zkserver.replica.core import ReplicaCore
     from zkserver.replica.read_only import ReadOnly
 
+#: So old may be what is known of being in step when requests come in.
+_IN_STEP_MS: Final = 5
 #: Digests of the leader kept until this server has come as far.
 _NOTES_MAX: Final = 64
 
@@ -77,9 +79,9 @@ class Ensemble:
         self.founding: Membership | None = None
         #: Whether that outweighs what was agreed: membership is changed by editing files.
         self.imposes_membership = False
-        #: One voter is not enough for an ensemble (``standaloneEnabled``).
-        self.standalone_enabled = True
         self._next_membership: Membership | None = None
+        #: Since when followers have not been told everything, -1 for not at all.
+        self._news_ms = -1
         self._founding: Leader | None = None
         #: zxid -> the leader's digest, where this server has not come as far.
         self._notes: dict[int, int] = {}
@@ -109,10 +111,11 @@ class Ensemble:
 
     def take_outbox(self) -> list[tuple[int, PeerMessage]]:
         """Messages to send now; those to a server in their order."""
-        outbox: list[tuple[int, PeerMessage]] = []
-        outbox += self.core.node.take_outbox()
-        outbox += self.outbox
-        self.outbox.clear()
+        # The node's own list, which is nobody else's any more.
+        outbox: list[tuple[int, PeerMessage]] = self.core.node.take_outbox()  # type: ignore[assignment]
+        if self.outbox:
+            outbox += self.outbox
+            self.outbox.clear()
         return outbox
 
     def _forwarded(self, peer_id: int, message: Forward) -> None:
@@ -128,7 +131,7 @@ class Ensemble:
         ballot = node.synced_leader
         if ballot is None:
             return
-        if self.is_in_step:
+        if now_ms - self.in_step_ms >= _IN_STEP_MS and self.is_in_step:
             self.in_step_ms = now_ms
         if node.leader is None:
             self.waiting.clear()
@@ -144,14 +147,34 @@ class Ensemble:
         if node.leads and self._founding is not node.leader:
             self._found(wall_ms, now_ms)
         while self.waiting and node.leads:
-            _, forward = self.waiting.popleft()
+            peer_id, forward = self.waiting.popleft()
             if forward.ballot == ballot:
                 self._propose(forward.payload, forward.entries, wall_ms)
+                if node.leader is not None:
+                    node.leader.awaited(peer_id)
         while node.leads or (node.leader is None and node.synced_leader is not None):
             batch = core.close_batch()
             if batch is None:
                 break
             self._hand_over(batch, wall_ms)
+        self._spread_news(now_ms)
+
+    def _spread_news(self, now_ms: int) -> None:
+        """Tell the followers what is decided, if no records did so within a millisecond."""
+        leader = self.core.node.leader
+        if leader is None or not leader.has_news:
+            self._news_ms = -1
+        elif self._news_ms < 0:
+            self._news_ms = now_ms
+        elif now_ms > self._news_ms:
+            self._news_ms = -1
+            leader.tell()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether :meth:`collect` has to be called within a millisecond or so."""
+        leader = self.core.node.leader
+        return leader is not None and leader.has_news
 
     def _found(self, wall_ms: int, now_ms: int) -> None:
         """Once in each term: see that the ensemble has its id and knows who belongs to it."""
@@ -172,7 +195,7 @@ class Ensemble:
         mine = core.settings.server_id
         logged = {
             number
-            for _, server_id, number in (
+            for _, _, server_id, number in (
                 origin(record.payload) for record in core.node.log.since(core.executed)
             )
             if server_id == mine
@@ -183,7 +206,7 @@ class Ensemble:
 
     def _hand_over(self, batch: Batch, wall_ms: int) -> None:
         core, node = self.core, self.core.node
-        payload = batch.payload(core.settings.server_id)
+        payload = batch.payload(core.settings.server_id, core.own_rules)
         if node.leader is not None:
             if node.leads:
                 self._propose(payload, batch.writes, wall_ms)
@@ -199,6 +222,8 @@ class Ensemble:
             return
         if payload[:1] == STOP and not self._has_quorum_for(payload):
             payload = with_flags(payload, NO_QUORUM)
+        # As in Apache's servers the leader's settings decide, not those of who forwarded it.
+        payload = with_rules(payload, core.own_rules)
         core.propose_payload(payload, entries, wall_ms, core.now_ms)
         size, (_, least, most) = len(payload), self.proposal_bytes
         self.proposal_bytes = (size, size if least < 0 else min(size, least), max(size, most))
@@ -225,7 +250,7 @@ class Ensemble:
             request.members,
             request.version,
             zxid=0,
-            standalone_enabled=self.standalone_enabled,
+            standalone_enabled=core.settings.rules.standalone_enabled,
         )
         if not isinstance(planned, Membership):
             return True
@@ -246,7 +271,6 @@ class Ensemble:
             read_reconfig(reader),
             zxid,
             time_ms,
-            standalone_enabled=self.standalone_enabled,
         )
         if outcome.membership is not None:
             core.membership = self._next_membership = outcome.membership

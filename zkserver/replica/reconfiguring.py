@@ -70,8 +70,6 @@ def execute_reconfig(
     request: ReconfigRequest,
     zxid: int,
     time_ms: int,
-    *,
-    standalone_enabled: bool = True,
 ) -> Outcome:
     """Change the membership as far as the tree shows it; the caller does the rest.
 
@@ -89,7 +87,7 @@ def execute_reconfig(
         request.members,
         request.version,
         zxid=zxid,
-        standalone_enabled=standalone_enabled,
+        standalone_enabled=tree.rules.standalone_enabled,
     )
     if isinstance(planned, Code):
         return _refused(planned)

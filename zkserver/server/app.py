@@ -39,9 +39,6 @@ _GC_THRESHOLDS: Final = (50_000, 50, 100)
 
 def settings_of(config: Config) -> ReplicaSettings:
     """What the core obeys of the configuration."""
-    schemes = {b"ip"}
-    if config.digest_auth_enabled:
-        schemes.add(b"digest")
     return ReplicaSettings(
         server_id=config.server_id,
         tick_ms=config.tick_time_ms,
@@ -59,7 +56,8 @@ def settings_of(config: Config) -> ReplicaSettings:
             enforce_quota=config.enforce_quota,
             skip_acl=config.skip_acl,
             reconfig_enabled=config.reconfig_enabled,
-            schemes=frozenset(schemes),
+            standalone_enabled=config.standalone_enabled,
+            digest_scheme=config.digest_auth_enabled,
         ),
     )
 

@@ -37,6 +37,10 @@ _SAME_SIZE_SHARE: Final = 0.95
 _SMOOTHING: Final = 0.1
 
 
+def _nobody_waits(now_ms: int) -> None:
+    del now_ms
+
+
 class Committer:
     """Takes batches from the core, makes them durable, and says so."""
 
@@ -51,6 +55,8 @@ class Committer:
         self.wal = wal
         #: Sends what other servers are to be told; None on a server that is alone.
         self.exchange: Callable[[], None] | None = None
+        #: Sends clients what they wait for.
+        self.answer: Callable[[int], None] = _nobody_waits
         self.flush_us = 150.0
         #: By how much tests want a flush to take longer, seconds.
         self.delay_s = 0.0
@@ -84,19 +90,16 @@ class Committer:
         """
         core = self.core
         if self.exchange is not None:
-            # Others can work on it while our disk does, or is still busy.
-            core.advance(now_ms)
-            core.collect(time.time_ns() // 1_000_000, now_ms)
-            self.exchange()
-            if core.node.is_idle:
+            if self._is_done_with_others(now_ms, self.exchange):
                 return
-        if self._in_flight is not None:
-            return
-        if self._threaded and core.has_batches and self._should_linger():
-            return
-        self._linger_until = 0.0
-        self._last_writes = core.batch.writes
-        core.collect(time.time_ns() // 1_000_000, now_ms)
+        else:
+            if self._in_flight is not None:
+                return
+            if self._threaded and self._should_linger():
+                return
+            self._linger_until = 0.0
+            self._last_writes = core.batch.writes
+            core.collect(time.time_ns() // 1_000_000, now_ms)
         persist = core.node.take_persist()
         if persist is None:
             return
@@ -112,6 +115,27 @@ class Committer:
                 self.exchange()
         if self.flushes - self._reviewed_at >= _REVIEW_COMMITS:
             self._review()
+
+    def _is_done_with_others(self, now_ms: int, exchange: Callable[[], None]) -> bool:
+        """Tell other servers and our clients what can be told; whether nothing is to be flushed.
+
+        Others can work on it while our disk does, or is still busy.
+        """
+        core = self.core
+        somebody_waits = bool(core.in_flight)
+        if somebody_waits:
+            core.advance(now_ms)
+        core.collect(time.time_ns() // 1_000_000, now_ms)
+        exchange()
+        if core.node.is_idle or self._in_flight is not None:
+            if not somebody_waits and core.executed < core.node.decided:
+                core.advance(now_ms)
+                exchange()
+            return True
+        # What is decided by now has waited for other disks already, and not for this one. And
+        # what only has to be executed can wait until the leader has its answer.
+        self.answer(now_ms)
+        return False
 
     def _should_linger(self) -> bool:
         """Whether to wait a moment for the other half of the writers."""

@@ -162,9 +162,20 @@ class EnsembleShell:
         """Send what the core wants to tell the others."""
         ensemble = self.core.ensemble
         assert ensemble is not None
+        links = self.links
         for peer_id, message in ensemble.take_outbox():
-            self.links.send(peer_id, message)
-        self.links.flush()
+            links.send(peer_id, message)
+        if links.has_output:
+            links.flush()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the loop has to come back within a millisecond or so."""
+        return (
+            self._core is not None
+            and self._core.ensemble is not None
+            and (self._core.ensemble.has_news)
+        )
 
     def close(self) -> None:
         """Close all links."""

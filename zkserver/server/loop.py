@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _HOUSEKEEPING_MS: Final = 250
 _CLOSING_MS_MAX: Final = 10_000
 _LINGER_POLL_MS: Final = 0
+#: So long followers may wait for news that could go with records.
+_NEWS_MS: Final = 1
 #: How often the links to other servers and the election are looked after.
 _PEER_TICK_MS: Final = 20
 #: Refusals written to the log per round of housekeeping; the rest is counted.
@@ -75,6 +77,7 @@ class Loop:
         self._reap_budget_per_check = max(
             1, config.container_max_per_minute * config.container_check_interval_ms // 60_000
         )
+        committer.answer = self._flush_dirty
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -108,6 +111,8 @@ class Loop:
         next_tick = now if self.peers is not None else next_round + interval
         while not self.stopping:
             wait = max(0, min(next_round, next_tick) - now)
+            if self.peers is not None and self.peers.has_news:
+                wait = min(wait, _NEWS_MS)
             self.turn(_LINGER_POLL_MS if self.committer.lingers else wait)
             now = monotonic_ms()
             if self.peers is not None and now >= next_tick:
@@ -152,7 +157,9 @@ class Loop:
         self._flush_dirty(now)
 
     def _special(self, fd: int, mask: int, now: int) -> None:
-        if fd == self.listener.fileno():
+        if self.peers is not None and fd in self.peers.links.fds:
+            self.peers.ready(fd, mask, now)
+        elif fd == self.listener.fileno():
             self._accept(now)
         elif fd == self.committer.done_fd:
             self.committer.finished(now)
@@ -162,8 +169,6 @@ class Loop:
             calls, self._calls = self._calls, []
             for call in calls:
                 call()
-        elif self.peers is not None:
-            self.peers.ready(fd, mask, now)
 
     def _accept(self, now: int) -> None:
         config, listener = self.config, self.listener

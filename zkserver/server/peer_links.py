@@ -224,6 +224,11 @@ class PeerLinks:
         link = self.links.get(peer_id)
         return 0 if link is None else link.out_bytes
 
+    @property
+    def has_output(self) -> bool:
+        """Whether :meth:`flush` has something to do."""
+        return bool(self._dirty)
+
     def flush(self) -> None:
         """Send what was queued, as far as the sockets take it."""
         while self._dirty:

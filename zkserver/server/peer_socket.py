@@ -145,6 +145,15 @@ class PeerSocket:
             return False
         out = self._out
         try:
+            if len(out) == 1 and not self._offset:
+                # Mostly it is one frame, and the socket takes it.
+                size = len(out[0])
+                sent = self.sock.send(out[0])
+                if sent == size:
+                    out.clear()
+                    self.out_bytes = 0
+                else:
+                    self._take_off(sent)
             while out:
                 offered = self._next()
                 sent = self.sock.send(offered)

@@ -60,7 +60,6 @@ def rejoin(
     if core.ensemble is not None:
         core.ensemble.founding = membership
         core.ensemble.imposes_membership = not config.reconfig_enabled
-        core.ensemble.standalone_enabled = config.standalone_enabled
     core.execute_known(now_ms)
     shell.start(core, now_ms)
     return shell

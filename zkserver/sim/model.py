@@ -125,7 +125,7 @@ class Model:
 
     def execute(self, record: Record) -> None:
         """Execute the entries of the next record."""
-        _, sender, _ = origin(record.payload)
+        _, _, sender, _ = origin(record.payload)
         zxid = record.zxid
         for session_id, xid, op, body in entries(record.payload):
             code = self._execute(session_id, xid, op, body, sender, zxid)

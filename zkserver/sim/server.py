@@ -159,7 +159,7 @@ class SimServer:
             session_timeout_min_ms=100,
             session_timeout_max_ms=60_000,
             outstanding_max=knobs.outstanding_max,
-            rules=TreeRules(reconfig_enabled=True),
+            rules=TreeRules(reconfig_enabled=True, standalone_enabled=False),
         )
         seed = first_session_id(self.server_id, self.clock.wall_ms(self.world.now_us))
         core = ReplicaCore(settings, seed, random_bytes)
@@ -183,7 +183,6 @@ class SimServer:
         )
         if core.ensemble is not None:
             core.ensemble.founding = founding
-            core.ensemble.standalone_enabled = False
         return core
 
     def reconfigure(self, joining: bytes, leaving: bytes) -> None:

@@ -105,6 +105,13 @@ class Disk(Protocol):
     def create(self, path: str) -> DiskFile:
         """A new, empty file; an existing one is emptied."""
 
+    def appender(self, path: str, file: DiskFile, offset: int) -> DiskFile:
+        """``file``, for writes that follow one another from ``offset`` on and are all flushed.
+
+        Its name may have become ``path`` since it was opened. What is not flushed may be lost
+        with the process. ``file`` is closed with the result.
+        """
+
     def list(self, directory: str) -> list[str]:
         """The sorted names in ``directory``; none when it does not exist."""
 
@@ -229,6 +236,13 @@ class OsDisk:
         except OSError as error:
             raise _failed(path, "create", error) from error
         return OsFile(path, fd)
+
+    def appender(self, path: str, file: DiskFile, offset: int) -> DiskFile:
+        """Past the page cache, where the file system allows it."""
+        # Imported here because it builds on this module.
+        from zkserver.storage.direct import DirectFile
+
+        return DirectFile.behind(path, file, offset) if isinstance(file, OsFile) else file
 
     def list(self, directory: str) -> list[str]:
         """Names in byte order."""

@@ -398,7 +398,11 @@ class Wal:
 
     def _enter(self, spare: Spare, offset: int) -> None:
         segment = spare.segment
-        self._file = spare.file
+        # Without flushing, what is written has to outlive the process.
+        flushes = self._options.force_sync
+        self._file = (
+            self._disk.appender(segment.path, spare.file, offset) if flushes else spare.file
+        )
         self._marker = segment.marker
         self._seed = segment.seed
         self._capacity = segment.capacity

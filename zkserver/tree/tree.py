@@ -8,6 +8,7 @@ refused write changes nothing. The order of the checks is Apache's
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -58,11 +59,18 @@ _SEQUENTIAL: Final = (
 _EPHEMERAL: Final = (CreateMode.EPHEMERAL, CreateMode.EPHEMERAL_SEQUENTIAL)
 _PLAIN: Final = (Op.CREATE, Op.CREATE2)
 _NO_OWNER: Final = bytes(8)
+_ALL_SCHEMES: Final = frozenset((b"digest", b"ip"))
+_WITHOUT_DIGEST: Final = frozenset((b"ip",))
 
 
 @dataclass(frozen=True, slots=True)
 class TreeRules:
-    """The settings that decide what writes do; all replicas need the same ones."""
+    """The settings that decide what writes do.
+
+    They belong to a write as the leader took it, and travel with it: replicas that are
+    configured differently, and this server when it replays its log after a change of its
+    configuration, come to the same result.
+    """
 
     #: TTL znodes may be created (``extendedTypesEnabled``).
     extended_types: bool = True
@@ -72,8 +80,27 @@ class TreeRules:
     skip_acl: bool = False
     #: reconfig may be asked for (``reconfigEnabled``).
     reconfig_enabled: bool = False
-    #: The schemes that an ACL entry may name, besides world and auth.
-    schemes: frozenset[bytes] = frozenset((b"digest", b"ip"))
+    #: The last two voters may not become one (``standaloneEnabled``).
+    standalone_enabled: bool = True
+    #: ACL entries may name users by their digest.
+    digest_scheme: bool = True
+
+    @property
+    def schemes(self) -> frozenset[bytes]:
+        """The schemes that an ACL entry may name, besides world and auth."""
+        return _ALL_SCHEMES if self.digest_scheme else _WITHOUT_DIGEST
+
+    def packed(self) -> int:
+        """A byte with a bit for each rule, in their order."""
+        return sum(
+            getattr(self, one.name) << bit for bit, one in enumerate(dataclasses.fields(self))
+        )
+
+    @classmethod
+    def unpacked(cls, bits: int) -> TreeRules:
+        """The rules of a byte; those of higher bits are none of ours."""
+        names = (one.name for one in dataclasses.fields(cls))
+        return cls(**{name: bool(bits >> bit & 1) for bit, name in enumerate(names)})
 
 
 class ZnodeTree:

@@ -42,6 +42,7 @@ REASON_BYTES_MAX: Final = 512
 _HEAD: Final = struct.Struct(">II")
 HEAD_BYTES: Final = _HEAD.size
 _NO_HEAD: Final = bytes(HEAD_BYTES)
+_SMALL_BYTES: Final = 4096
 _HELLO: Final = struct.Struct(">8sHHHH16s")
 _ANSWER: Final = struct.Struct(">8sHBH16sH")
 
@@ -54,6 +55,10 @@ def frame(pieces: Iterable[bytes]) -> bytearray:
     framed = bytearray().join((_NO_HEAD, *pieces))
     if len(framed) - HEAD_BYTES > FRAME_BYTES_MAX:
         raise OverflowError(f"a message of {len(framed)} bytes is more than a frame may hold")
+    if len(framed) < _SMALL_BYTES:
+        # A copy costs less here than views of the frame do.
+        _HEAD.pack_into(framed, 0, len(framed) - HEAD_BYTES, crc32(framed[HEAD_BYTES:]))
+        return framed
     with memoryview(framed) as whole, whole[HEAD_BYTES:] as body:
         _HEAD.pack_into(framed, 0, len(body), crc32(body))
     return framed
@@ -72,12 +77,22 @@ class FrameCutter:
         #: How long ``_rest`` has to become before it is looked at again.
         self._need = HEAD_BYTES
 
-    def cut(self, data: bytes) -> Iterator[bytes]:
+    def cut(self, data: bytes) -> Iterable[bytes]:
         """The bodies that ``data`` completes, in order; iterate to the end, or never call again.
 
         Raises :class:`PeerProtocolError` at a frame whose length or checksum is wrong, when
         those before it have been given out.
         """
+        if not self._rest and HEAD_BYTES <= len(data) <= self.body_bytes_max:
+            length, crc = _HEAD.unpack_from(data)
+            if len(data) == HEAD_BYTES + length:
+                # Mostly it is one frame.
+                body = data[HEAD_BYTES:]
+                if crc32(body) == crc:
+                    return (body,)
+        return self._cut(data)
+
+    def _cut(self, data: bytes) -> Iterator[bytes]:
         rest = self._rest
         whole: bytes | bytearray = data
         if rest:

@@ -1,0 +1,5 @@
+"""The messages of ``agent.proto``."""
+
+from mesos_compat.wire.descriptors import fill
+
+fill(globals(), "mesos_compat/wire/v1/agent.proto")
