@@ -187,3 +187,12 @@ def test_followers_hear_of_the_end_of_a_configuration_without_asking() -> None:
     one.enter(Configuration(1, (1, 2, 3)), 0)
     told = [(peer, message) for peer, message in one.outbox if isinstance(message, Accept)]
     assert told == [(peer, Accept(one.promised, (), 1)) for peer in (2, 3)]
+
+
+def test_who_knows_of_more_than_was_adopted_is_in_a_later_configuration() -> None:
+    one = leader(A)
+    one.received(2, promise(one, LOW, A), 0)
+    one.take_outbox()
+    one.received(3, Promise(one.promised, MIDDLE, 3, 3, (B, C)), 0)
+    assert one.take_outbox() == []
+    assert one.leader is not None and 3 not in one.leader.followers

@@ -103,7 +103,9 @@ class Leader:
     def promised(self, peer_id: int, promise: Promise) -> None:
         """A server will listen to no lower ballot."""
         if self.is_accepting:
-            if peer_id != self.node.server_id:
+            # Whatever is decided in our configuration is in what we adopted. Who knows more
+            # tells how it ended, which we are about to execute or will ask for.
+            if peer_id != self.node.server_id and promise.decided <= self.node.log.end:
                 self._sync(peer_id, promise)
             return
         self.promises[peer_id] = promise
