@@ -1,0 +1,127 @@
+"""A ZooKeeper session as the event loop sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, ParamSpec, TypeVar
+
+from kazoo.client import KazooClient, KazooState
+from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.retry import KazooRetry
+from kazoo.security import ACL, CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
+
+from mesos_compat.ha.address import ZooKeeperAddress
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: What a call may raise because of the connection, or of the session's end.
+CONNECTION_FAILURES: Final = (KazooException, KazooTimeoutError, OSError)
+
+_log = logging.getLogger(__name__)
+
+
+class ZooKeeperSession:
+    """One session, kept up for as long as it is wanted.
+
+    ``on_state`` hears, on the loop's thread, whether the session is there; it is lost when
+    ZooKeeper says so, and when nothing was heard of ZooKeeper for ``timeout_s`` seconds, since
+    by then others may have been told that it is over.
+    """
+
+    def __init__(self, address: ZooKeeperAddress, timeout_s: float) -> None:
+        self.address = address
+        self.timeout_s = timeout_s
+        self.is_connected = False
+        self._listeners: list[Callable[[bool], None]] = []
+        self._loop = asyncio.get_running_loop()
+        self._given_up: asyncio.TimerHandle | None = None
+        # One thread, so that calls happen in the order in which they were made.
+        self._calls = ThreadPoolExecutor(1, "zookeeper")
+        forever = KazooRetry(max_tries=-1, delay=0.1, backoff=2, max_delay=2)
+        auth = [("digest", address.credentials)] if address.credentials else None
+        self.client = KazooClient(
+            address.hosts, timeout=timeout_s, connection_retry=forever, auth_data=auth
+        )
+        self.client.add_listener(self._heard)
+
+    @property
+    def acl(self) -> list[ACL]:
+        """Who may do what with our znodes: everybody everything, unless there is a password."""
+        if not self.address.credentials:
+            return list(OPEN_ACL_UNSAFE)
+        return [*CREATOR_ALL_ACL, *READ_ACL_UNSAFE]
+
+    def start(self) -> None:
+        """Begin to connect, and go on until :meth:`stop`."""
+        self.client.start_async()
+
+    async def stop(self) -> None:
+        """End the session; our ephemeral znodes go with it."""
+        self._listeners.clear()
+        if self._given_up is not None:
+            self._given_up.cancel()
+        await self._loop.run_in_executor(None, self._end)
+        self._calls.shutdown(wait=False, cancel_futures=True)
+
+    def _end(self) -> None:
+        self.client.stop()
+        self.client.close()
+
+    def listen(self, on_state: Callable[[bool], None]) -> None:
+        """From now on tell ``on_state`` when the session is there, or is lost."""
+        self._listeners.append(on_state)
+        if self.is_connected:
+            on_state(True)
+
+    async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a method of the client; raises what it raises."""
+
+        def run() -> R:
+            return function(*args, **kwargs)
+
+        return await self._loop.run_in_executor(self._calls, run)
+
+    def watcher(self, event: asyncio.Event) -> Callable[[Any], None]:
+        """A watch that sets ``event``."""
+
+        def fired(_: Any) -> None:
+            self._loop.call_soon_threadsafe(event.set)
+
+        return fired
+
+    # kazoo's thread.
+
+    def _heard(self, state: str) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._changed, state)
+
+    # The loop's.
+
+    def _changed(self, state: str) -> None:
+        if self._given_up is not None:
+            self._given_up.cancel()
+            self._given_up = None
+        if state == KazooState.CONNECTED:
+            self._tell(connected=True)
+        elif state == KazooState.LOST:
+            self._tell(connected=False)
+        else:
+            _log.warning("connection to ZooKeeper %s lost, trying again", self.address)
+            self._given_up = self._loop.call_later(self.timeout_s, self._give_up)
+
+    def _give_up(self) -> None:
+        self._given_up = None
+        _log.warning("no connection to ZooKeeper %s for %g s", self.address, self.timeout_s)
+        self._tell(connected=False)
+
+    def _tell(self, *, connected: bool) -> None:
+        if connected == self.is_connected:
+            return
+        self.is_connected = connected
+        for listener in tuple(self._listeners):
+            listener(connected)
