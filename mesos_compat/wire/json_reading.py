@@ -37,7 +37,11 @@ def from_value(value: JsonValue, cls: type[M]) -> M:
     if not isinstance(value, dict):
         raise JsonConversionError("Expecting a JSON object")
     message: Any = cls()
-    _fill(message, value, 0)
+    try:
+        _fill(message, value, 0)
+    except UnicodeEncodeError:
+        # Not from JSON text: its reader has refused halves of surrogate pairs.
+        raise JsonConversionError("Expecting Unicode in strings") from None
     if not message.IsInitialized():
         missing = ", ".join(message.FindInitializationErrors())
         raise JsonConversionError(f"Missing required fields: {missing}")

@@ -60,6 +60,9 @@ _TAKING: Final = (Phase.OPEN, Phase.READ_ONLY)
 class ReplicaCore:
     """One server's brain."""
 
+    #: Answers a four letter word; set by the shell, which knows the whole server.
+    four_letter_word: Callable[[bytes], bytes | None] | None = None
+
     def __init__(
         self,
         settings: ReplicaSettings,
@@ -120,8 +123,6 @@ class ReplicaCore:
         self.left_behind: dict[int, Batch] = {}
         #: Connections that got their session and have sent more already.
         self.after_open: list[Connection] = []
-        #: Answers a four letter word; set by the shell, which knows the whole server.
-        self.four_letter_word: Callable[[bytes], bytes | None] | None = None
 
     # Bytes in.
 
