@@ -8,6 +8,7 @@ anything from them.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -57,6 +58,8 @@ class Checkers:
         self._in_step: dict[int, tuple[Ballot | None, int]] = {}
         #: Session -> (when, server) of what was received from its client.
         self._heard: dict[int, deque[tuple[int, int]]] = {}
+        #: Epoch -> (newest zxid that its leader had given away, when), in their order.
+        self._proposed: dict[int, list[tuple[int, int]]] = {}
         #: (server, position, zxid) of installed or recovered states.
         self.comparisons = 0
 
@@ -95,6 +98,11 @@ class Checkers:
         ballot = node.synced_leader
         if self._in_step[me][0] != ballot:
             self._in_step[me] = (ballot, self.world.now_us)
+        if node.leader is not None and node.leader.is_accepting:
+            newest = core.newest_zxid
+            proposed = self._proposed.setdefault(newest >> 32, [])
+            if not proposed or proposed[-1][0] < newest:
+                proposed.append((newest, self.world.now_us))
         if node.decided < self._decided[me]:
             raise Violation("decided", f"{server.name} took back what it knew to be decided")
         self._decided[me] = node.decided
@@ -155,10 +163,13 @@ class Checkers:
         """A session may not expire whose client a server in step with the leader heard from.
 
         What was heard lately may not have reached the leader, so that does not count; nor
-        does what a server heard before it was in step with this leader.
+        does what a server heard before it was in step with this leader, nor what it heard
+        when the end had been proposed already, which may take its time to be executed.
         """
         timeout_ms = self.model.ended_timeouts[session_id]
-        now = self.world.now_us
+        proposed = self._proposed.get(zxid >> 32, [])
+        at = bisect_left(proposed, (zxid, 0))
+        now = proposed[at][1] if at < len(proposed) else self.world.now_us
         lately_us = (
             self.knobs.touch_ms + 4 * self.knobs.tick_ms
         ) * 1000 + SLOW_DELAYS * self.knobs.link_delay_us
