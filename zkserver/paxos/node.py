@@ -95,6 +95,8 @@ class PaxosNode:
         self._durable_accepted = accepted
         self._durable_length = log.end
         self._ask_ms = 0
+        #: Since when we neither lead nor follow.
+        self._adrift_since_ms = 0
         #: Since when others have been in a later configuration.
         self._outdated_since_ms = 0
 
@@ -141,6 +143,8 @@ class PaxosNode:
         ahead = self.election.ahead()
         if not ahead:
             self._outdated_since_ms = now_ms
+        if self.leader is not None or self.follower is not None:
+            self._adrift_since_ms = now_ms
         if now_ms - self._ask_ms < _ASK_AGAIN_MS:
             return
         if not self.election.is_able and self.follower is None:
@@ -153,6 +157,10 @@ class PaxosNode:
             question = Prepare(self._no_candidate(), self.accepted, self.decided, self.log.end)
             for peer_id in ahead:
                 self.send(peer_id, question)
+        elif now_ms - self._adrift_since_ms >= _ASK_AGAIN_MS:
+            # Somebody leads, and has done so since before we could follow.
+            self._ask_ms = now_ms
+            self.send(self.election.leader.server_id, PrepareRequest(self.promised))
 
     def _no_candidate(self) -> Ballot:
         """The ballot of a Prepare by which we only want to be told what is decided."""
@@ -257,7 +265,8 @@ class PaxosNode:
             lowest = Ballot(self.configuration.number + 1, 0, 0)
             if self.accepted >= lowest:
                 return
-            self.follower = None
+            if self.follower is not None and self.follower.ballot < lowest:
+                self.follower = None
             self.promise(lowest)
             self.write_sync(lowest, start, records)
         self.learn(min(decided, self.log.end))
