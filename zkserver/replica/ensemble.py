@@ -408,6 +408,9 @@ class Ensemble:
         """
         core = self.core
         if index <= core.executed:
+            # We have come further since it was offered, of which the leader has to hear.
+            if core.node.follower is not None:
+                core.node.follower.lose_the_thread()
             return
         why = "this server was brought up to date by a snapshot"
         self.drop_clients(why)

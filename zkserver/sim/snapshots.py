@@ -132,7 +132,10 @@ class SnapshotKeeper:
     def install(self, transfer: SnapshotTransfer) -> None:
         """Take over the state of another server, once it is durable here."""
         server, core, meta = self.server, self.core, transfer.meta
-        if meta.index <= core.executed or core.ensemble is None:
+        if core.ensemble is None:
+            return
+        if meta.index <= core.executed:
+            core.ensemble.installed(transfer.blocks, meta.index, meta.zxid, server.now_ms())
             return
         write_snapshot(server.disk, self.recovered.snapshot_dir, meta, transfer.blocks)
         core.ensemble.installed(transfer.blocks, meta.index, meta.zxid, server.now_ms())
