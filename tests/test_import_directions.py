@@ -27,6 +27,10 @@ PURE = (
     "zkserver.replica",
     "zkserver.admin.fourletter",
     "zkserver.admin.status_view",
+    "mesos_compat.wire",
+    "mesos_compat.resources",
+    "mesos_compat.allocator",
+    "mesos_compat.master",
 )
 SHELLS = ("zkserver.server", "zkserver.storage", "zkserver.testing", "zkserver.cli")
 #: Package -> all it may import of this project, itself aside.
@@ -35,6 +39,13 @@ ONLY = {
     "zkserver.tree": ("zkserver.errors", "zkserver.limits", "zkserver.wire.opcodes"),
     "zkserver.paxos": ("zkserver.errors",),
     "zkserver.storage": ("zkserver.errors",),
+    "mesos_compat.wire": ("mesos_compat.errors",),
+    "mesos_compat.resources": ("mesos_compat.errors", "mesos_compat.wire"),
+    "mesos_compat.allocator": (
+        "mesos_compat.errors",
+        "mesos_compat.resources",
+        "mesos_compat.wire",
+    ),
     "mesozoic": ("mesos_compat.wire", "mesos_compat.resources"),
 }
 NEVER = {

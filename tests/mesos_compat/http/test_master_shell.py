@@ -283,11 +283,11 @@ async def test_refused_agent_is_told_why() -> None:
 @pytest.mark.asyncio
 async def test_registry_is_fetched_and_stored_before_the_core_goes_on() -> None:
     async with world() as (one, _):
-        registry = link_pb2.Registry()
-        registry.agents.add().info.hostname = "a"
+        stored = link_pb2.Registry()
+        stored.agents.add().info.hostname = "a"
         plan: dict[type[ev.Event], list[act.Action]] = {
             ev.Elected: [act.FetchRegistry()],
-            ev.Recovered: [act.StoreRegistry(7, registry)],
+            ev.Recovered: [act.StoreRegistry(7, stored)],
         }
         one.core.answers = lambda event: plan.get(type(event), [])
         one.driver.submit(ev.Elected())
