@@ -16,7 +16,7 @@ class FlagError(ValueError):
     """A flag, a file named by one, or a variable cannot be obeyed; the message names it."""
 
 
-class InvariantBroken(RuntimeError):
+class InvariantBroken(RuntimeError):  # noqa: N818 - names the state found
     """Something is not as this program's author believed."""
 
 
