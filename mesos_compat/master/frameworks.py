@@ -315,9 +315,11 @@ def remove(context: Context, framework: Framework) -> None:
     for offer in list(framework.offers.values()):
         offering.discard(context, offer)
     inverse_offers.withdraw_all(context, framework.inverse_offers.values(), rescind=False)
-    for agent in state.agents.values():
-        for executor_id in list(agent.executors.get(framework_id, ())):
-            holdings.remove_executor(context, agent, framework_id, executor_id, recover=False)
+    for agent_id in framework.agent_ids:
+        agent = state.agents.get(agent_id)
+        if agent is not None:
+            for executor_id in list(agent.executors.get(framework_id, ())):
+                holdings.remove_executor(context, agent, framework_id, executor_id, recover=False)
     # Its operations stay with the agents, and nobody waits for them.
     framework.operations.clear()
     framework.operation_uuids.clear()

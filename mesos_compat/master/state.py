@@ -178,6 +178,11 @@ class Framework:
         return self.info.principal if self.info.HasField("principal") else None
 
 
+def pid_of(address: mesos_pb2.Address) -> str:
+    """``slave(1)@ip:port``."""
+    return f"slave(1)@{address.ip or address.hostname}:{address.port}"
+
+
 @dataclass(slots=True, eq=False)
 class Agent:
     """A registered agent, connected or expected back soon."""
@@ -211,6 +216,8 @@ class Agent:
     operations: dict[bytes, Operation] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
     inverse_offers: dict[str, InverseOffer] = field(default_factory=dict)
+    # Tasks that it should have told of when it came back; only while it is greeted.
+    missing: tuple[TaskKey, ...] = ()
     # To be killed as soon as it is back, with the policies to do it by.
     kills: dict[TaskKey, mesos_pb2.KillPolicy | None] = field(default_factory=dict)
 
@@ -232,7 +239,7 @@ class Agent:
     @property
     def pid(self) -> str:
         """``slave(1)@ip:port``, as agents of Mesos are called."""
-        return f"slave(1)@{self.address.ip or self.address.hostname}:{self.address.port}"
+        return pid_of(self.address)
 
     def __str__(self) -> str:
         return f"{self.agent_id} at {self.pid} ({self.info.hostname})"
@@ -298,6 +305,8 @@ class MasterState:
     # Bounded: the oldest are forgotten, and may come back then.
     completed_frameworks: dict[str, Framework] = field(default_factory=dict)
     agents: dict[str, Agent] = field(default_factory=dict)
+    # The ids of registered agents by their pids.
+    agents_by_pid: dict[str, str] = field(default_factory=dict)
     recovered_agents: dict[str, RecoveredAgent] = field(default_factory=dict)
     unreachable_agents: dict[str, UnreachableAgent] = field(default_factory=dict)
     # When they were marked, in nanoseconds.
