@@ -201,8 +201,14 @@ class Ensemble:
             if server_id == mine
         }
         for batch in core.in_flight:
-            if batch.number not in logged and core.node.synced_leader is not None:
-                self._hand_over(batch, wall_ms)
+            if batch.number in logged or core.node.synced_leader is None:
+                continue
+            if core.node.leader is not None and not core.node.leads:
+                # What was just handed over may end this configuration. If it does not, the rest
+                # comes next, before anything newer.
+                self._handing_to = None
+                return
+            self._hand_over(batch, wall_ms)
 
     def _hand_over(self, batch: Batch, wall_ms: int) -> None:
         core, node = self.core, self.core.node
