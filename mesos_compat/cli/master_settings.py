@@ -8,6 +8,7 @@ from typing import Final
 
 from mesos_compat.allocator import AllocatorOptions
 from mesos_compat.cli.addresses import Place, packed_ip
+from mesos_compat.cli.version import VERSION
 from mesos_compat.credentials import Credentials, parse_credentials
 from mesos_compat.errors import DecodeError, FlagError
 from mesos_compat.flags.loading import Flags
@@ -20,8 +21,6 @@ from mesos_compat.wire.json_dialect import loads
 from mesos_compat.wire.text import parse_duration
 from mesos_compat.wire.v1 import mesos_pb2
 
-#: What tools take for Mesos's version, which they parse.
-VERSION: Final = "1.11.0"
 READONLY: Final = "mesos-master-readonly"
 READWRITE: Final = "mesos-master-readwrite"
 SCHEDULER: Final = "mesos-master-scheduler"

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 
 from mesos_compat.containers import (
@@ -405,10 +405,12 @@ class Containerizer:
             status.executor_pid = container.command.pid
         return status
 
-    def attach_output(self, container_id: ContainerId) -> AsyncGenerator[io.Output, None]:
-        """What the container writes from now on. Raises UnknownContainerError; iterating it
-        raises AttachError when it has no switchboard."""
-        return io.attach_output(str(self._known(container_id).runtime))
+    async def attach_output(self, container_id: ContainerId) -> io.Outputs:
+        """What the container writes from now on.
+
+        Raises UnknownContainerError, and AttachError when it has no switchboard.
+        """
+        return await io.Outputs.attached(str(self._known(container_id).runtime))
 
     async def attach_input(self, container_id: ContainerId) -> io.Input:
         """Write to the container. Raises UnknownContainerError and AttachError."""

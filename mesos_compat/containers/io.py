@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator
 from typing import Literal, NamedTuple
 
 from mesos_compat.containers import switchboard
@@ -42,25 +41,40 @@ async def _connect(runtime: str) -> tuple[asyncio.StreamReader, asyncio.StreamWr
         os.close(directory)
 
 
-async def attach_output(runtime: str) -> AsyncGenerator[Output, None]:
-    """What the container of that runtime directory writes from now on, until it has ended.
+class Outputs:
+    """What a container writes from when one has attached, until it has ended.
 
-    The container waits for a reader that is slow. Raises AttachError before the first item.
+    The container waits for a reader that is slow.
     """
-    reader, writer = await _connect(runtime)
-    try:
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def attached(cls, runtime: str) -> Outputs:
+        """Attach to the container of that runtime directory. Raises AttachError."""
+        reader, writer = await _connect(runtime)
         writer.write(switchboard.HEAD.pack(switchboard.ATTACH_OUTPUT, 0))
-        while True:
-            try:
-                kind, length = switchboard.HEAD.unpack(
-                    await reader.readexactly(switchboard.HEAD.size)
-                )
-                data = await reader.readexactly(length)
-            except (asyncio.IncompleteReadError, ConnectionError):
-                return
-            yield Output("stdout" if kind == switchboard.STDOUT else "stderr", data)
-    finally:
-        writer.close()
+        return cls(reader, writer)
+
+    def __aiter__(self) -> Outputs:
+        return self
+
+    async def __anext__(self) -> Output:
+        try:
+            kind, length = switchboard.HEAD.unpack(
+                await self._reader.readexactly(switchboard.HEAD.size)
+            )
+            data = await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            await self.aclose()
+            raise StopAsyncIteration from None
+        return Output("stdout" if kind == switchboard.STDOUT else "stderr", data)
+
+    async def aclose(self) -> None:
+        """Detach."""
+        self._writer.close()
 
 
 class Input:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesos_compat.containers.entering import Mount
+from mesos_compat.containers.gc import delete_tree
 from mesos_compat.containers.sandbox import OutsideError, open_directory_below
 from mesos_compat.containers.spec import LaunchError
 from mesos_compat.containers.users import Identity
@@ -76,6 +77,19 @@ def create_persistent_volume(work_dir: str, volume: mesos_pb2.Resource) -> str:
     path = persistent_volume_path(work_dir, volume)
     Path(path).mkdir(parents=True, exist_ok=True)
     return path
+
+
+def destroy_persistent_volume(work_dir: str, volume: mesos_pb2.Resource) -> None:
+    """Remove a persistent volume and all in it (DESTROY). Raises OSError.
+
+    A volume on a disk of its own is emptied; the disk itself stays where it is mounted.
+    """
+    path = persistent_volume_path(work_dir, volume)
+    if volume.disk.source.type != _DiskSource.MOUNT:
+        delete_tree(path)
+        return
+    for entry in Path(path).iterdir():
+        delete_tree(str(entry))
 
 
 def persistent_volumes(resources: Iterable[mesos_pb2.Resource]) -> list[mesos_pb2.Resource]:

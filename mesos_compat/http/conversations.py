@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 
@@ -17,14 +18,23 @@ from mesos_compat.http.streams import RecordStream
 from mesos_compat.wire.media import ContentType
 
 
+@dataclass(frozen=True, slots=True)
+class StreamForm:
+    """What a stream is to look like: records of this type, and what the head says of it."""
+
+    content_type: ContentType
+    media_type: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 class Conversations:
     """See the module; a program has one."""
 
     def __init__(self) -> None:
         self._routes = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Answer | RecordStream]] = {}
-        #: Of what type the streams are to be that are not open yet.
-        self._types: dict[int, ContentType] = {}
+        #: What the streams are to look like that are not open yet.
+        self._forms: dict[int, StreamForm] = {}
         self._streams: dict[int, RecordStream] = {}
         self._on_lost: dict[int, Callable[[], None]] = {}
 
@@ -33,19 +43,19 @@ class Conversations:
         return next(self._routes)
 
     async def wait(
-        self, route: int, ask: Callable[[], None], content_type: ContentType | None = None
+        self, route: int, ask: Callable[[], None], form: StreamForm | None = None
     ) -> Answer | RecordStream:
-        """What is answered after ``ask`` was called; with a type it may be a stream."""
+        """What is answered after ``ask`` was called; with a form it may be a stream."""
         future: asyncio.Future[Answer | RecordStream] = asyncio.get_running_loop().create_future()
         self._waiting[route] = future
-        if content_type is not None:
-            self._types[route] = content_type
+        if form is not None:
+            self._forms[route] = form
         try:
             ask()
             return await future
         finally:
             self._waiting.pop(route, None)
-            self._types.pop(route, None)
+            self._forms.pop(route, None)
 
     def answer(self, route: int, answer: Answer | RecordStream) -> None:
         """End the wait of a route."""
@@ -57,21 +67,26 @@ class Conversations:
         self, route: int, on_lost: Callable[[], None], headers: dict[str, str] | None = None
     ) -> bool:
         """Answer with a stream; False when whoever asked has hung up meanwhile."""
-        content_type = self._types.get(route)
-        if content_type is None:
+        form = self._forms.get(route)
+        if form is None:
             return False
-        self.answer(route, self.open_unasked(route, content_type, on_lost, headers))
+        self.answer(route, self.open_unasked(route, form, on_lost, headers))
         return True
 
     def open_unasked(
         self,
         route: int,
-        content_type: ContentType,
+        form: StreamForm,
         on_lost: Callable[[], None],
         headers: dict[str, str] | None = None,
     ) -> RecordStream:
         """A stream that no core need agree to."""
-        stream = self._streams[route] = RecordStream(route, content_type, headers)
+        stream = self._streams[route] = RecordStream(
+            route,
+            form.content_type,
+            {**form.headers, **(headers or {})},
+            media_type=form.media_type,
+        )
         self._on_lost[route] = on_lost
         return stream
 

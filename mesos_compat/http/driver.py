@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from mesos_compat.ha.registries import RegistryFailedError, RegistryLostError, RegistryStore
 from mesos_compat.http.answers import Answer, told
-from mesos_compat.http.conversations import Conversations
+from mesos_compat.http.conversations import Conversations, StreamForm
 from mesos_compat.http.stepping import Stepper, mono_ms
 from mesos_compat.http.streams import RecordStream
 from mesos_compat.master import actions as act
@@ -45,8 +45,6 @@ class MasterDriver:
         self._on_stop = on_stop
         self._conversations = Conversations()
         self._stepper: Stepper[ev.Event] = Stepper(self._step, core.next_due_ms, ev.Tick)
-        #: Hears of a registry that was read, before the core does.
-        self.on_recovered: Callable[[], None] = lambda: None
 
     # Requests.
 
@@ -62,12 +60,14 @@ class MasterDriver:
         self, route: ev.Route, event: ev.Event, content_type: ContentType
     ) -> Answer | RecordStream:
         """As :meth:`ask`, where the answer may be a stream of this type."""
-        return await self._conversations.wait(route, lambda: self.submit(event), content_type)
+        return await self._conversations.wait(
+            route, lambda: self.submit(event), StreamForm(content_type)
+        )
 
     def open_stream(self, route: ev.Route, content_type: ContentType) -> RecordStream:
         """A stream that the core need not agree to: an operator's."""
         return self._conversations.open_unasked(
-            route, content_type, lambda: self.submit(ev.OperatorLost(route))
+            route, StreamForm(content_type), lambda: self.submit(ev.OperatorLost(route))
         )
 
     def stream_ended(self, stream: RecordStream) -> None:
@@ -124,7 +124,6 @@ class MasterDriver:
         except (RegistryFailedError, RegistryLostError) as error:
             self.submit(ev.RegistryFailed(str(error)))
             return
-        self.on_recovered()
         self.submit(ev.Recovered(registry))
 
     async def _store(self, action: act.StoreRegistry) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mesos_compat.http.answers import Answer, redirected, said, told
 from mesos_compat.http.requests import Request
 from mesos_compat.wire.v1 import mesos_pb2
@@ -10,11 +12,11 @@ from mesos_compat.wire.v1 import mesos_pb2
 class Leadership:
     """What this master knows of who leads."""
 
-    def __init__(self, own: mesos_pb2.MasterInfo) -> None:
+    def __init__(self, own: mesos_pb2.MasterInfo, is_recovered: Callable[[], bool]) -> None:
+        """``is_recovered`` tells whether the core has what the last leader stored."""
         self.own = own
         self.leader: mesos_pb2.MasterInfo | None = None
-        #: The core has what the last leader stored.
-        self.is_recovered = False
+        self._is_recovered = is_recovered
 
     @property
     def leads(self) -> bool:
@@ -40,7 +42,7 @@ class Leadership:
 
     def unready(self) -> Answer | None:
         """What a leader answers as long as it does not know its registry."""
-        if self.is_recovered:
+        if self._is_recovered():
             return None
         return told(503, "Master has not finished recovery")
 

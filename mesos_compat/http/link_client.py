@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections import deque
@@ -22,6 +23,8 @@ _RECORD_BYTES_MAX: Final = 512 * 1024 * 1024
 #: So many calls go up together; a busy agent has hundreds of updates at once.
 _CALLS_PER_POST_MAX: Final = 512
 _CONNECT_S: Final = 10.0
+#: How long a link that is to end waits for its last calls to be taken.
+_FINISH_S: Final = 2.0
 _REDIRECTS_MAX: Final = 5
 
 _log = logging.getLogger(__name__)
@@ -59,6 +62,8 @@ class LinkClient:
         self._stream_id = ""
         self._calls: deque[link_pb2.Call] = deque()
         self._news = asyncio.Event()
+        #: Nothing waits to be sent.
+        self._said = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_over = False
 
@@ -103,7 +108,15 @@ class LinkClient:
         """Say something to the master, behind what was said before."""
         if not self._is_over:
             self._calls.append(call)
+            self._said.clear()
             self._news.set()
+
+    async def finish(self) -> None:
+        """As :meth:`close`, when the master has got what was said to it, or does not take it."""
+        if self._tasks and not self._is_over:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._said.wait(), _FINISH_S)
+        await self.close()
 
     async def close(self) -> None:
         """End the stream; ``on_lost`` is not called."""
@@ -130,6 +143,7 @@ class LinkClient:
     async def _write(self) -> None:
         while True:
             while not self._calls:
+                self._said.set()
                 self._news.clear()
                 await self._news.wait()
             batch = link_pb2.Calls(stream_id=self._stream_id)
@@ -156,6 +170,7 @@ class LinkClient:
         if self._is_over:
             return
         self._is_over = True
+        self._said.set()
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()

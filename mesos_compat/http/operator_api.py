@@ -19,6 +19,7 @@ from mesos_compat.master import events as ev
 from mesos_compat.master.validation import master_call
 from mesos_compat.master.validation.refusal import Refusal
 from mesos_compat.master.views import operator
+from mesos_compat.master.views.printing import ResponsePrinter
 from mesos_compat.master.views.view import View
 from mesos_compat.wire.media import ContentType, decode
 from mesos_compat.wire.v1 import master_pb2
@@ -68,6 +69,7 @@ class OperatorApi:
         self._attached = attached
         self._verbosity = verbosity
         self._sharing = Sharing()
+        self._printer = ResponsePrinter()
 
     async def handle(self, request: Request) -> Answer | RecordStream:
         """One call; the order of the checks is Mesos's (``Master::Http::api``)."""
@@ -119,6 +121,9 @@ class OperatorApi:
             found = read(self._view(request.who), call)
             if isinstance(found, Refusal):
                 return told(found.status, found.message)
+            if accepted is ContentType.JSON:
+                text = self._printer.dumps(found)
+                return Answer(200, text.encode("ascii"), accepted.value)
             return message(found, accepted)
 
         key = (call.SerializeToString(deterministic=True), accepted, request.who)

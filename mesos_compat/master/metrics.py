@@ -1,7 +1,7 @@
 """Counters, by the names that Mesos gives them in ``/metrics/snapshot``.
 
 Only what events change is here; what can be read off the state is in
-:mod:`mesos_compat.master.gauges`. The names are the older ones, in which agents are slaves.
+:mod:`mesos_compat.master.views.metrics`. The names are the older ones, in which agents are slaves.
 """
 
 from __future__ import annotations

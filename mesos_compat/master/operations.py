@@ -213,6 +213,7 @@ def end_all(
 ) -> None:
     """An agent cannot be asked any more: forget its operations, and tell who wants to know."""
     for operation in list(operations):
+        _count(context, operation.message.info, state)
         framework = _framework_of(context, operation)
         if framework is not None and operation.operation_id is not None:
             status = mesos_pb2.OperationStatus(

@@ -52,9 +52,14 @@ class Viewer:
         """VIEW_ROLE."""
         return self._roles.allows(role)
 
+    @property
+    def sees_all_roles(self) -> bool:
+        """Whether there is no need to ask about each role."""
+        return self._roles.allows_all
+
     def visible(self, resources: Resources) -> Resources:
         """What is not reserved for, nor allocated to, a role that must not be seen."""
-        if self._roles.allows_all:
+        if self.sees_all_roles:
             return resources
         return resources.select(
             lambda kind: (
@@ -67,7 +72,7 @@ class Viewer:
 def agent(one: Agent, viewer: Viewer) -> master_pb2.Response.GetAgents.Agent:
     """A registered agent."""
     made = _Response.GetAgents.Agent(
-        agent_info=one.info,
+        agent_info=_agent_info(one.info, viewer),
         active=one.is_active,
         deactivated=one.is_deactivated,
         version=one.version,
@@ -84,6 +89,19 @@ def agent(one: Agent, viewer: Viewer) -> master_pb2.Response.GetAgents.Agent:
     if one.drain_info is not None:
         made.drain_info.CopyFrom(one.drain_info)
         made.estimated_drain_start_time.nanoseconds = one.drain_start_ns
+    return made
+
+
+def _agent_info(info: mesos_pb2.AgentInfo, viewer: Viewer) -> mesos_pb2.AgentInfo:
+    """Without resources of roles that must not be seen."""
+    if viewer.sees_all_roles:
+        return info
+    made = mesos_pb2.AgentInfo()
+    made.CopyFrom(info)
+    del made.resources[:]
+    made.resources.extend(
+        one for one in info.resources if viewer.visible(Resources([one])) == Resources([one])
+    )
     return made
 
 
@@ -197,5 +215,7 @@ def get_agents(state: MasterState, viewer: Viewer) -> master_pb2.Response.GetAge
     """GET_AGENTS, as far as ``viewer`` may see it."""
     return _Response.GetAgents(
         agents=[agent(one, viewer) for one in state.agents.values()],
-        recovered_agents=[one.info for one in state.recovered_agents.values()],
+        recovered_agents=[
+            _agent_info(one.info, viewer) for one in state.recovered_agents.values()
+        ],
     )

@@ -28,7 +28,9 @@ def with_terminal(rows: int = 0, columns: int = 0) -> mesos_pb2.ContainerInfo:
 
 
 async def whole_output(containerizer: Containerizer, container_id: ContainerId) -> bytes:
-    return b"".join([output.data async for output in containerizer.attach_output(container_id)])
+    return b"".join(
+        [output.data async for output in await containerizer.attach_output(container_id)]
+    )
 
 
 async def test_a_terminal_has_the_size_it_was_given_and_can_be_resized(
@@ -44,7 +46,7 @@ async def test_a_terminal_has_the_size_it_was_given_and_can_be_resized(
     await containerizer.launch(session)
     typed = await containerizer.attach_input(session.container_id)
     seen = b""
-    async for output in containerizer.attach_output(session.container_id):
+    async for output in await containerizer.attach_output(session.container_id):
         assert output.stream == "stdout"
         seen += output.data
         if b"ready" in seen:
@@ -122,7 +124,7 @@ async def test_a_slow_reader_holds_the_command_up_and_misses_nothing(
     containerizer = await start()
     session = await session_of(bench, containerizer, "head -c 20000000 /dev/zero")
     count = 0
-    async with aclosing(containerizer.attach_output(session)) as outputs:
+    async with aclosing(await containerizer.attach_output(session)) as outputs:
         count += len((await anext(outputs)).data)
         # Much more than everything in between can hold, so it cannot be done.
         assert containerizer.signal(session, 0)
@@ -138,7 +140,7 @@ async def test_several_readers_see_the_same(bench: Bench, start: Start) -> None:
     typed = await containerizer.attach_input(session)
 
     async def first_line() -> bytes:
-        async with aclosing(containerizer.attach_output(session)) as outputs:
+        async with aclosing(await containerizer.attach_output(session)) as outputs:
             return (await anext(outputs)).data
 
     async def type_until_seen() -> None:

@@ -252,7 +252,7 @@ async def test_nested_and_debug_containers_enter_their_parents_namespaces(
     session = bench.spec(show, parent=parent, kind=ContainerKind.DEBUG)
     await containerizer.launch(session)
     said = b"".join(
-        [output.data async for output in containerizer.attach_output(session.container_id)]
+        [output.data async for output in await containerizer.attach_output(session.container_id)]
     )
     ours = Path(parent.sandbox, "stdout").read_text()
     assert said.decode() == ours

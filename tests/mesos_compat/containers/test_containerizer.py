@@ -351,7 +351,7 @@ async def test_a_debug_container_is_a_guest_in_its_parents_sandbox(
     await typed.write(b"typed\n")
     await typed.write(b"")
     seen = {"stdout": b"", "stderr": b""}
-    async for output in containerizer.attach_output(session.container_id):
+    async for output in await containerizer.attach_output(session.container_id):
         seen[output.stream] += output.data
     assert seen["stdout"].decode() == f"{parent.sandbox}\nyes\ntyped\n"
     assert seen["stderr"] == b"bye\n"

@@ -74,9 +74,10 @@ class World:
         self.core = PlayedCore()
         self.stopped: list[str] = []
         self.driver = MasterDriver(self.core, MemoryRegistry(), self.stopped.append)
-        self.leadership = Leadership(mesos_pb2.MasterInfo(id="me", ip=0, port=1, hostname="h"))
+        self.is_recovered = True
+        info = mesos_pb2.MasterInfo(id="me", ip=0, port=1, hostname="h")
+        self.leadership = Leadership(info, lambda: self.is_recovered)
         self.leadership.leader = self.leadership.own
-        self.leadership.is_recovered = True
         self.link = LinkApi(self.driver, self.leadership)
         routes = Routes("master")
         routes.add("/api/v1/scheduler", SchedulerApi(self.driver, self.leadership).handle)
@@ -206,7 +207,7 @@ async def test_other_masters_say_where_the_leader_is() -> None:
 @pytest.mark.asyncio
 async def test_leader_without_its_registry_is_not_ready() -> None:
     async with world() as (one, session):
-        one.leadership.is_recovered = False
+        one.is_recovered = False
         async with session.post(f"{one.url}/api/v1/scheduler") as response:
             assert await response.text() == "Master has not finished recovery"
             assert response.status == 503
