@@ -58,6 +58,8 @@ class Checkers:
         self._in_step: dict[int, tuple[Ballot | None, int]] = {}
         #: Session -> (when, server) of what was received from its client.
         self._heard: dict[int, deque[tuple[int, int]]] = {}
+        #: Server -> session -> when it concluded that the session is over.
+        self._concluded: dict[int, dict[int, int]] = {}
         #: Epoch -> (newest zxid that its leader had given away, when), in their order.
         self._proposed: dict[int, list[tuple[int, int]]] = {}
         #: (server, position, zxid) of installed or recovered states.
@@ -90,6 +92,12 @@ class Checkers:
         if heard is None:
             heard = self._heard[session_id] = deque(maxlen=_HEARD_MAX)
         heard.append((self.world.now_us, server.server_id))
+
+    def concluded(self, server: SimServer, session_ids: Iterable[int]) -> None:
+        """A leader takes the silence of these sessions for their ends, now or since before."""
+        known = self._concluded.get(server.server_id, {})
+        now = self.world.now_us
+        self._concluded[server.server_id] = {one: known.get(one, now) for one in session_ids}
 
     def after_turn(self, server: SimServer) -> None:
         """A server has done what there was to do."""
@@ -164,12 +172,14 @@ class Checkers:
 
         What was heard lately may not have reached the leader, so that does not count; nor
         does what a server heard before it was in step with this leader, nor what it heard
-        when the end had been proposed already, which may take its time to be executed.
+        when the end was a conclusion already, which may wait for disks until it is proposed,
+        and then until it is executed.
         """
         timeout_ms = self.model.ended_timeouts[session_id]
         proposed = self._proposed.get(zxid >> 32, [])
         at = bisect_left(proposed, (zxid, 0))
         now = proposed[at][1] if at < len(proposed) else self.world.now_us
+        now = min(now, *(known.get(session_id, now) for known in self._concluded.values()), now)
         lately_us = (
             self.knobs.touch_ms + 4 * self.knobs.tick_ms
         ) * 1000 + SLOW_DELAYS * self.knobs.link_delay_us

@@ -20,6 +20,8 @@ _LOOK_MS: Final = 50
 _SESSION_TIMEOUTS: Final = 4
 _ELECTION_TIMEOUTS: Final = 30
 _FIXED_MS: Final = 6000
+#: So many delays of links and disks a request may wait for: there and back, twice.
+_DELAYS_EACH: Final = 4
 
 
 def converge(cluster: Cluster) -> None:
@@ -30,6 +32,7 @@ def converge(cluster: Cluster) -> None:
         _SESSION_TIMEOUTS * knobs.session_timeout_ms
         + _ELECTION_TIMEOUTS * knobs.timeout_ms
         + _FIXED_MS
+        + _backlog_ms(cluster)
     )
     start_ms = world.now_us // 1000
     probes = False
@@ -47,6 +50,14 @@ def converge(cluster: Cluster) -> None:
         for client in cluster.clients:
             client.perform(Operation(0, client.number, "set", "/r0"))
     raise Violation("liveness", f"{bound_ms} ms after everything healed: {why}")
+
+
+def _backlog_ms(cluster: Cluster) -> int:
+    """How long the longest queue of requests may take when they are done one by one."""
+    knobs = cluster.knobs
+    each_us = _DELAYS_EACH * (knobs.link_delay_us + knobs.flush_us)
+    longest = max((len(one.backlog) + len(one.outstanding) for one in cluster.clients), default=0)
+    return longest * each_us // 1000
 
 
 def what_is_missing(cluster: Cluster) -> str:

@@ -364,8 +364,12 @@ class SimServer:
 
     def _ticked(self, now_ms: int) -> None:
         core = self.running_core()
+        expired = core.stats.expired
         # As it comes where housekeeping is due before the links are: it has to do as well.
         core.tick(now_ms)
+        if core.stats.expired != expired:
+            ending = [one for one, live in core.expiry.sessions.items() if live.closing]
+            self.checkers.concluded(self, ending)
         if core.ensemble is not None:
             core.ensemble.tick(now_ms)
 
