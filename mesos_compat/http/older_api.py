@@ -13,7 +13,9 @@ from mesos_compat.http.routing import Routes
 from mesos_compat.http.sharing import Sharing
 from mesos_compat.http.streams import RecordStream
 from mesos_compat.master import events as ev
+from mesos_compat.master.quota_and_weights import quota_facts
 from mesos_compat.master.validation import older_calls
+from mesos_compat.master.validation.quota import validate_remove
 from mesos_compat.master.validation.refusal import Refusal
 from mesos_compat.master.views import older
 from mesos_compat.master.views.view import View
@@ -84,9 +86,18 @@ class OlderApi:
         if request.method in changes:
             return await self._change(changes[request.method](await request.body()), request)
         if path == _REMOVES_QUOTA and request.method == "DELETE":
-            target = f"/master/quota/{request.rest}"
-            return await self._change(older_calls.remove_quota(target), request)
+            return await self._change(self._removal(request), request)
         return await self._read(path, read, request)
+
+    def _removal(self, request: Request) -> master_pb2.Call | Refusal:
+        """DELETE of ``/quota/ROLE``, whose refusals name the path."""
+        path = f"/master/quota/{request.rest}"
+        call = older_calls.remove_quota(path)
+        if isinstance(call, Refusal):
+            return call
+        view = self._view(request.who)
+        facts = quota_facts(view.state, view.settings)
+        return validate_remove(call.remove_quota.role, facts, path) or call
 
     async def _change(
         self, call: master_pb2.Call | Refusal, request: Request

@@ -59,7 +59,7 @@ from mesos_compat.wire.v1 import master_pb2, mesos_pb2
 _Call = master_pb2.Call
 
 # After these an agent may be draining that was not before.
-_MAY_DRAIN: Final = (OperatorCalled, RegistryStored)
+_MAY_DRAIN: Final = (OperatorCalled, RegistryStored, AgentSubscribed)
 
 # With nothing to do the core is ticked as often as this all the same.
 _IDLE_MS: Final = 1000
@@ -140,13 +140,9 @@ class MasterCore:
         if not self.state.started_ns:
             self.state.started_ns = now.wall_ns
         self._dispatch(event)
-        if isinstance(event, _MAY_DRAIN):
-            self._draining = [
-                agent_id for agent_id, agent in self.state.agents.items() if agent.is_draining
-            ]
         while (timer := context.timers.pop_due(now.mono_ms)) is not None:
             _TIMERS[timer.kind](context, timer.key)
-        self._follow_up()
+        self._follow_up(event)
         return context.actions
 
     def _dispatch(self, event: Event) -> None:
@@ -185,12 +181,17 @@ class MasterCore:
             case Tick():
                 pass
 
-    def _follow_up(self) -> None:
+    def _follow_up(self, event: Event) -> None:
         """What any event may have made due."""
-        context = self._context
+        # First, since what follows changes that need no storing is done there at once.
+        self._store()
         if not self.state.is_recovered:
-            self._store()
             return
+        context = self._context
+        if isinstance(event, _MAY_DRAIN):
+            self._draining = [
+                agent_id for agent_id, agent in self.state.agents.items() if agent.is_draining
+            ]
         for agent_id in self._draining:
             agent = self.state.agents.get(agent_id)
             if agent is not None:

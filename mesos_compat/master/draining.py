@@ -10,8 +10,8 @@ there goes on. A drained one is deactivated too, and told to end its tasks:
                                           \\--with mark_gone--> gone
 
 All of it is kept by the registry, so it holds for agents that are unreachable, or that have not
-come back to this master yet: they are told as soon as they do. Whoever ends a task or an
-operation, or takes an agent back, calls :func:`check_drained`.
+come back to this master yet: they are told as soon as they do. The core asks
+:func:`check_drained` about each draining agent at the end of each step.
 """
 
 from __future__ import annotations
@@ -201,7 +201,6 @@ def _drain(context: Context, agent_id: str, config: mesos_pb2.DrainConfig) -> No
         _withdraw(context, known)
         context.tell_agent(known, agent_events.drain(config))
         known.drain_start_ns = context.now.wall_ns
-        check_drained(context, known)
 
 
 def _reactivate(context: Context, agent_id: str) -> Refusal | None:
@@ -219,50 +218,29 @@ def _reactivate(context: Context, agent_id: str) -> Refusal | None:
 
 
 def check_drained(context: Context, agent: Agent) -> None:
-    """If the agent is draining and nothing is left there: it is drained, or gone if so wanted.
+    """If a registered agent is draining and nothing is left there: it is drained, or gone.
 
     Tasks and operations count until whoever wants to hear of their end has heard.
     """
     state, agent_id = context.state, agent.agent_id
     info = agent.drain_info
-    if (
-        info is None
-        or not agent.is_draining
-        or agent.tasks
-        or agent.operations
-        or state.agents.get(agent_id) is not agent
-    ):
+    if info is None or not agent.is_draining or agent.tasks or agent.operations:
         return
-    for transition in (
-        state.marking_drained,
-        state.marking_gone,
-        state.gone_agents,
-        state.marking_unreachable,
-        state.unreachable_agents,
-        state.removing,
-    ):
-        if agent_id in transition:
-            return
+    if agent_id in state.marking_drained or agent_id in state.marking_gone:
+        return
     if info.config.mark_gone:
-        _mark_gone(context, agent_id)
+        agent_removal.mark_gone(context, agent_id, lambda: None)
     else:
         state.marking_drained[agent_id] = None
         context.store(MarkDrained(agent_id), lambda _changed: _drained(context, agent_id))
-
-
-def _mark_gone(context: Context, agent_id: str) -> None:
-    agent_removal.mark_gone(context, agent_id, lambda: None)
 
 
 def _drained(context: Context, agent_id: str) -> None:
     """The registry has it that an agent is drained."""
     del context.state.marking_drained[agent_id]
     known = _find(context.state, agent_id)
-    if known is None or known.drain_info is None or not _is_draining(known):
-        # It is gone, or in use again.
+    if known is None or known.drain_info is None or known.drain_info.config.mark_gone:
+        # It is gone, or in use again, or was drained anew meanwhile to be gone afterwards.
         return
     known.drain_info.state = mesos_pb2.DRAINED
     context.note(agent_id, "drained")
-    if known.drain_info.config.mark_gone and agent_id not in context.state.marking_gone:
-        # It was to be drained once more, and marked gone then, while this was stored.
-        _mark_gone(context, agent_id)

@@ -193,11 +193,13 @@ def _bring_down(context: Context, machine_id: mesos_pb2.MachineID) -> None:
     """
     state = context.state
     machine = state.machines.get(machine_key(machine_id))
-    if machine is None or machine.info.mode != _Mode.DRAINING:
+    if machine is None or machine.info.mode == _Mode.UP:
         # Another schedule has come in between, and the registry has left it alone too.
         return
     machine.info.mode = _Mode.DOWN
     for agent_id in machine.agent_ids:
+        if agent_id in state.removing:
+            continue
         agent = state.agents[agent_id]
         context.note(agent_id, f"the machine {machine_text(machine_id)} goes down")
         context.tell_agent(agent, agent_events.shutdown(DOWN_TEXT))

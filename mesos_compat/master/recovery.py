@@ -7,6 +7,9 @@ Source: ``Master::recover`` and ``_recover``. Agents of the registry are expecte
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from mesos_compat.master import agent_health
 from mesos_compat.master.context import Context
@@ -25,9 +28,7 @@ def begin(context: Context, registry: link_pb2.Registry) -> None:
     if not tables.weights and context.settings.weights:
         # The flag only counts until the registry has some.
         context.store(UpdateWeights(context.settings.weights), lambda _changed: None)
-    info = mesos_pb2.MasterInfo()
-    info.CopyFrom(context.state.info)
-    context.store(TakeOver(info), lambda _changed: _recover(context))
+    context.store(TakeOver(_copied(context.state.info)), lambda _changed: _recover(context))
 
 
 def _recover(context: Context) -> None:
@@ -38,17 +39,33 @@ def _recover(context: Context) -> None:
     for agent_id, unreachable in tables.unreachable.items():
         state.unreachable_agents[agent_id] = UnreachableAgent(
             unreachable.timestamp.nanoseconds,
-            unreachable.drain_info if unreachable.HasField("drain_info") else None,
+            _drain_info(unreachable),
             unreachable.deactivated,
         )
     for agent_id, gone in tables.gone.items():
         state.gone_agents[agent_id] = gone.timestamp.nanoseconds
     for key, machine in tables.machines.items():
-        state.machines[key] = Machine(machine)
+        state.machines[key] = Machine(_copied(machine))
     state.schedule.CopyFrom(tables.schedule)
     _recover_shares(context, tables)
     _begin_to_wait(context)
     state.is_recovered = True
+
+
+M = TypeVar("M", bound=Message)
+
+
+def _copied(message: M) -> M:
+    """The registry's tables change when a change is asked for, and the state when it is stored."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    return copy
+
+
+def _drain_info(
+    agent: link_pb2.Registry.Agent | link_pb2.Registry.UnreachableAgent,
+) -> mesos_pb2.DrainInfo | None:
+    return _copied(agent.drain_info) if agent.HasField("drain_info") else None
 
 
 def _recover_shares(context: Context, tables: RegistryTables) -> None:
@@ -56,7 +73,7 @@ def _recover_shares(context: Context, tables: RegistryTables) -> None:
     state.weights.update(tables.weights)
     allocator.update_weights({role: Fraction(weight) for role, weight in tables.weights.items()})
     for role, config in tables.quotas.items():
-        state.quotas[role] = config
+        state.quotas[role] = _copied(config)
         guarantees = Quantities.from_map(config.guarantees)
         limits = Limits.from_map(config.limits)
         allocator.update_quota(role, guarantees, limits)

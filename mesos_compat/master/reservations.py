@@ -22,7 +22,7 @@ from mesos_compat.master.validation.operation import OperationContext
 from mesos_compat.master.validation.operator import NO_AGENT
 from mesos_compat.master.validation.refusal import Refusal, bad_request, conflict
 from mesos_compat.resources import Conversion, ResourceError, Resources
-from mesos_compat.resources.convert import apply_conversions, conversions
+from mesos_compat.resources.convert import conversions
 from mesos_compat.resources.formats import upgrade_all
 from mesos_compat.resources.validation import validate_operation
 from mesos_compat.wire.v1 import master_pb2, mesos_pb2
@@ -159,29 +159,15 @@ def _carry_out(
 
 
 def _make_free(context: Context, agent: Agent, steps: list[Conversion]) -> None:
-    """Take back offers of what ``steps`` consume, one after the other, until they would do.
+    """Take back offers that have something of what ``steps`` consume, until that is all of it.
 
     Nothing that is free besides counts; by the rules of Mesos somebody could be offered it at
     this moment.
     """
     required = sum((step.consumed for step in steps), Resources())
-    recovered = Resources()
     for offer in list(agent.offers.values()):
-        offered = offer.resources.unallocate()
-        left = required - offered
-        if left == required:
-            # It has nothing of what is needed still.
-            continue
-        required, recovered = left, recovered + offered
-        # Default filters: its framework is not offered the same for five seconds.
-        offering.rescind(context, offer, mesos_pb2.Filters())
-        if _suffices(recovered, steps):
-            return
-
-
-def _suffices(resources: Resources, steps: list[Conversion]) -> bool:
-    try:
-        apply_conversions(resources, steps)
-    except ResourceError:
-        return False
-    return True
+        left = required - offer.resources.unallocate()
+        if left != required:
+            required = left
+            # Default filters: its framework is not offered the same for five seconds.
+            offering.rescind(context, offer, mesos_pb2.Filters())

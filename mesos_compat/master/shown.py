@@ -215,7 +215,5 @@ def get_agents(state: MasterState, viewer: Viewer) -> master_pb2.Response.GetAge
     """GET_AGENTS, as far as ``viewer`` may see it."""
     return _Response.GetAgents(
         agents=[agent(one, viewer) for one in state.agents.values()],
-        recovered_agents=[
-            _agent_info(one.info, viewer) for one in state.recovered_agents.values()
-        ],
+        recovered_agents=[_agent_info(one.info, viewer) for one in state.recovered_agents.values()],
     )

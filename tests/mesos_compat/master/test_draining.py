@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mesos_compat.master import agent_removal, draining
+from mesos_compat.master import draining
 from mesos_compat.master.state import Agent
 from mesos_compat.resources import Resources
 from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import master_pb2, mesos_pb2
-from tests.mesos_compat.master.operated import FORBIDDEN, OK, World, acls
+from tests.mesos_compat.master.operated import FORBIDDEN, OK, World, acls, subscription
 from tests.mesos_compat.master.validation import recorded
 
 Call = master_pb2.Call
@@ -52,14 +52,7 @@ def drain_state(agent: Agent) -> mesos_pb2.DrainState | None:
 
 
 def stored(world: World, agent_id: str) -> link_pb2.Registry.Agent:
-    return world.context.registrar.tables.agents[agent_id]
-
-
-def lose_for_good(world: World, agent: Agent) -> None:
-    """The agent disconnects, and is given up."""
-    world.lose(agent)
-    agent_removal.mark_unreachable(world.context, agent.agent_id, "health check timed out")
-    world.store()
+    return world.core.registrar.tables.agents[agent_id]
 
 
 # Draining.
@@ -70,7 +63,6 @@ def test_a_drained_agent_loses_its_offers_and_is_told_to_end_what_runs_there() -
     agent, framework = world.agent(), world.framework("r")
     world.launch(framework, agent, "t", "cpus:1;mem:32")
     world.advance(10_000)
-    world.store()
     world.forget()
     assert world.operate(drain(agent.agent_id, seconds=30)) == OK
     assert world.heard(framework) == ["RESCIND"]
@@ -78,12 +70,11 @@ def test_a_drained_agent_loses_its_offers_and_is_told_to_end_what_runs_there() -
     assert event.type == link_pb2.Event.DRAIN
     assert event.drain.config.max_grace_period.nanoseconds == 30 * 1_000_000_000
     assert drain_state(agent) == DRAINING
-    assert agent.drain_start_ns == world.context.now.wall_ns
+    assert agent.drain_start_ns == world.now.wall_ns
     assert agent.is_deactivated
     assert stored(world, agent.agent_id).drain_info == agent.drain_info
     assert stored(world, agent.agent_id).deactivated
     world.advance(10_000)
-    world.store()
     assert world.heard(framework) == ["RESCIND"]
 
 
@@ -128,7 +119,7 @@ def test_a_drained_agent_is_gone_if_that_was_wanted() -> None:
     world.forget()
     world.update(agent, key, mesos_pb2.TASK_GONE_BY_OPERATOR)
     assert list(world.state.gone_agents) == [agent.agent_id]
-    assert list(world.context.registrar.tables.gone) == [agent.agent_id]
+    assert list(world.core.registrar.tables.gone) == [agent.agent_id]
     assert world.state.agents == {}
     assert world.ordered() == ["ACKNOWLEDGE", "SHUTDOWN"]
     assert world.heard(framework) == ["UPDATE", "FAILURE"]
@@ -142,6 +133,18 @@ def test_draining_counts_only_when_it_is_stored() -> None:
     assert (world.answers(route), drain_state(agent), world.ordered()) == ([], None, [])
     world.store()
     assert (world.answers(route), world.ordered()) == ([OK], ["DRAIN"])
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_an_agent_becomes_drained_once_however_long_that_takes_to_store(*, is_gone: bool) -> None:
+    world = World()
+    agent = world.agent()
+    world.submit(drain(agent.agent_id, mark_gone=is_gone))
+    world.store_once()
+    assert drain_state(agent) == DRAINING
+    world.advance(1)
+    assert not world.is_storing
+    assert (drain_state(agent) == DRAINED, bool(world.state.gone_agents)) == (not is_gone, is_gone)
 
 
 def test_draining_again_is_anew() -> None:
@@ -167,6 +170,18 @@ def test_an_agent_to_be_drained_and_marked_gone_while_it_becomes_drained_is_gone
     assert list(world.state.gone_agents) == [agent.agent_id]
 
 
+def test_an_agent_that_is_marked_gone_while_it_becomes_drained_is_gone_once() -> None:
+    world = World()
+    agent, framework = world.agent(), world.framework("r")
+    key = world.launch(framework, agent, "t", "cpus:1;mem:32")
+    world.operate(drain(agent.agent_id))
+    drained_anew = world.submit(drain(agent.agent_id, mark_gone=True))
+    gone = world.submit(mark_gone(agent.agent_id))
+    world.update(agent, key, mesos_pb2.TASK_KILLED)
+    assert world.answers(drained_anew) == world.answers(gone) == [OK]
+    assert list(world.state.gone_agents) == [agent.agent_id]
+
+
 def test_an_agent_that_disconnects_while_draining_is_told_again_when_it_is_back() -> None:
     world = World()
     agent, framework = world.agent(), world.framework("r")
@@ -182,17 +197,15 @@ def test_an_agent_that_disconnects_while_draining_is_told_again_when_it_is_back(
 def test_an_unreachable_agent_is_drained_when_it_is_back() -> None:
     world = World()
     agent = world.agent()
-    lose_for_good(world, agent)
+    world.lose_for_good(agent)
     assert world.operate(drain(agent.agent_id)) == OK
     unreachable = world.state.unreachable_agents[agent.agent_id]
     assert unreachable.drain_info is not None
     assert unreachable.is_deactivated
-    assert world.context.registrar.tables.unreachable[agent.agent_id].deactivated
+    assert world.core.registrar.tables.unreachable[agent.agent_id].deactivated
     world.forget()
     back = world.come_back(agent.agent_id, agent)
     assert "DRAIN" in world.ordered()
-    draining.check_drained(world.context, back)
-    world.store()
     assert drain_state(back) == stored(world, agent.agent_id).drain_info.state == DRAINED
     assert not back.is_active
 
@@ -202,21 +215,12 @@ def test_an_agent_that_is_given_up_does_not_become_drained_by_that() -> None:
     agent, framework = world.agent(), world.framework("r")
     world.launch(framework, agent, "t", "cpus:1;mem:32")
     world.operate(drain(agent.agent_id, mark_gone=True))
-    lose_for_good(world, agent)
-    draining.check_drained(world.context, agent)
-    world.store()
+    world.lose_for_good(agent)
     assert not agent.tasks
     assert world.state.gone_agents == {}
     unreachable = world.state.unreachable_agents[agent.agent_id]
     assert unreachable.drain_info is not None
     assert unreachable.drain_info.state == DRAINING
-
-
-def test_an_agent_that_is_not_draining_does_not_become_drained() -> None:
-    world = World()
-    agent = world.agent()
-    draining.check_drained(world.context, agent)
-    assert world.context.registrar.queued == 0
 
 
 def test_a_grace_period_beyond_what_a_duration_can_be_is_as_long_as_possible() -> None:
@@ -262,10 +266,55 @@ def test_an_agent_that_is_being_marked_gone_is_not_drained() -> None:
 def test_an_agent_that_goes_before_its_draining_is_stored_is_forgotten() -> None:
     world = World()
     agent = world.agent()
-    agent_removal.remove(world.context, agent, "it unregistered")
+    world.unregister(agent)
     assert world.operate(drain(agent.agent_id)) == OK
     assert world.state.agents == {}
-    assert world.context.registrar.tables.agents == {}
+    assert world.core.registrar.tables.agents == {}
+
+
+def fail_over(world: World) -> World:
+    """Another master leads, with what the one before has stored."""
+    return World(registry=world.registry, master_id="N")
+
+
+def test_another_master_goes_on_to_drain_an_agent_that_comes_back() -> None:
+    before = World()
+    agent, framework = before.agent(), before.framework("r")
+    before.launch(framework, agent, "t", "cpus:1;mem:32")
+    before.operate(drain(agent.agent_id, seconds=7))
+    world = fail_over(before)
+    back = world.come_back(agent.agent_id, agent)
+    world.agent("another")
+    drained = [event.drain for event in world.told_agents() if event.type == link_pb2.Event.DRAIN]
+    assert [one.config.max_grace_period.nanoseconds for one in drained] == [7_000_000_000]
+    assert not back.is_active
+    assert drain_state(back) == stored(world, agent.agent_id).drain_info.state == DRAINED
+
+
+def test_another_master_marks_gone_what_was_to_be_gone_when_it_is_drained() -> None:
+    before = World()
+    agent, framework = before.agent(), before.framework("r")
+    before.launch(framework, agent, "t", "cpus:1;mem:32")
+    before.operate(drain(agent.agent_id, mark_gone=True))
+    world = fail_over(before)
+    assert list(world.state.recovered_agents) == [agent.agent_id]
+    assert world.operate(drain(agent.agent_id, mark_gone=True)) == OK
+    call = subscription(agent.info.hostname, agent.total, agent.capabilities)
+    call.agent.id.value = agent.agent_id
+    world.subscribe(call)
+    another = world.agent("another")
+    assert list(world.state.gone_agents) == [agent.agent_id]
+    assert list(world.state.agents) == [another.agent_id]
+
+
+def test_an_agent_that_is_not_back_yet_can_be_deactivated_and_reactivated() -> None:
+    before = World()
+    agent = before.agent()
+    world = fail_over(before)
+    assert world.operate(deactivate(agent.agent_id)) == OK
+    assert world.state.recovered_agents[agent.agent_id].is_deactivated
+    assert world.operate(reactivate(agent.agent_id)) == OK
+    assert world.come_back(agent.agent_id, agent).is_active
 
 
 # Deactivation.
@@ -276,16 +325,26 @@ def test_a_deactivated_agent_is_offered_no_more_and_its_tasks_go_on() -> None:
     agent, framework = world.agent(), world.framework("r")
     world.launch(framework, agent, "t", "cpus:1;mem:32")
     world.advance(10_000)
-    world.store()
     world.forget()
     assert world.operate(deactivate(agent.agent_id)) == OK
     world.advance(10_000)
-    world.store()
     assert world.heard(framework) == ["RESCIND"]
     assert world.told_agents() == []
     assert list(agent.tasks) == [framework.framework_id]
     assert stored(world, agent.agent_id).deactivated
     assert world.operate(deactivate(agent.agent_id)) == OK
+
+
+def test_questions_about_a_deactivated_agent_are_taken_back() -> None:
+    world = World()
+    agent, framework = world.agent(), world.framework("r")
+    world.launch(framework, agent, "t", "cpus:1;mem:32")
+    world.operate(recorded.request("maintenance", "update_maintenance_schedule", Call))
+    assert len(framework.inverse_offers) == 1
+    world.forget()
+    assert world.operate(deactivate(agent.agent_id)) == OK
+    assert world.heard(framework) == ["RESCIND_INVERSE_OFFER"]
+    assert framework.inverse_offers == {}
 
 
 def test_a_reactivated_agent_is_offered_again() -> None:
@@ -328,7 +387,7 @@ def test_a_deactivated_agent_stays_so_when_it_comes_back() -> None:
     agent = world.come_back(agent.agent_id, agent)
     assert agent.is_deactivated
     assert framework.offers == {}
-    lose_for_good(world, agent)
+    world.lose_for_good(agent)
     agent = world.come_back(agent.agent_id, agent)
     assert agent.is_deactivated
     assert framework.offers == {}
@@ -338,7 +397,7 @@ def test_an_unreachable_agent_that_is_reactivated_is_offered_when_it_is_back() -
     world = World()
     agent, framework = world.agent(), world.framework("r")
     world.operate(deactivate(agent.agent_id))
-    lose_for_good(world, agent)
+    world.lose_for_good(agent)
     assert world.operate(reactivate(agent.agent_id)) == OK
     agent = world.come_back(agent.agent_id, agent)
     assert len(framework.offers) == 1
@@ -352,6 +411,7 @@ def test_a_disconnected_agent_that_is_reactivated_is_offered_when_it_is_back() -
     assert world.operate(reactivate(agent.agent_id)) == OK
     assert framework.offers == {}
     world.come_back(agent.agent_id, agent)
+    world.advance(1)
     assert len(framework.offers) == 1
 
 
@@ -359,7 +419,7 @@ def test_who_reactivates_an_agent_that_goes_meanwhile_is_told_so() -> None:
     world = World()
     agent = world.agent()
     world.operate(deactivate(agent.agent_id))
-    agent_removal.remove(world.context, agent, "it unregistered")
+    world.unregister(agent)
     assert world.operate(reactivate(agent.agent_id)) == (
         409,
         "Agent removed while processing the call",
@@ -374,7 +434,6 @@ def test_an_agent_that_is_marked_gone_is_told_and_removed_and_may_not_come_back(
     agent, framework = world.agent(), world.framework("r")
     world.launch(framework, agent, "t", "cpus:1;mem:32")
     world.advance(10_000)
-    world.store()
     world.forget()
     assert world.operate(mark_gone(agent.agent_id)) == OK
     assert world.heard(framework) == ["UPDATE", "RESCIND", "FAILURE"]
@@ -385,7 +444,10 @@ def test_an_agent_that_is_marked_gone_is_told_and_removed_and_may_not_come_back(
         mesos_pb2.TaskStatus.REASON_AGENT_REMOVED_BY_OPERATOR,
     )
     assert world.ordered() == ["SHUTDOWN"]
+    time_ns = world.now.wall_ns
+    world.advance(1_000)
     assert world.operate(mark_gone(agent.agent_id)) == OK
+    assert world.state.gone_agents == {agent.agent_id: time_ns}
     call = link_pb2.Call.Subscribe(version="1.11.0", resources=Resources.parse("cpus:1"))
     call.agent.CopyFrom(agent.info)
     call.address.CopyFrom(agent.address)
@@ -397,7 +459,7 @@ def test_an_agent_that_is_marked_gone_is_told_and_removed_and_may_not_come_back(
 def test_an_unreachable_agent_can_be_marked_gone() -> None:
     world = World()
     agent = world.agent()
-    lose_for_good(world, agent)
+    world.lose_for_good(agent)
     assert world.operate(mark_gone(agent.agent_id)) == OK
     assert list(world.state.gone_agents) == [agent.agent_id]
     assert world.state.unreachable_agents == {}
@@ -453,7 +515,7 @@ def test_changing_agents_needs_a_permission(action: str, call: Call) -> None:
     world = World(acls=acls(action, "agents"))
     world.agent()
     assert world.operate(call, "guest") == FORBIDDEN
-    assert world.context.registrar.queued == 0
+    assert not world.is_storing
     assert world.operate(call, "ops") == OK
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from mesos_compat.master import scheduler_calls
-from mesos_compat.master.events import Route, SchedulerCalled
 from mesos_compat.master.state import Framework
 from mesos_compat.master.validation import older_calls
 from mesos_compat.master.validation.maintenance import machine_key
 from mesos_compat.resources import Resources
 from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import allocator_pb2, master_pb2, mesos_pb2, scheduler_pb2
-from tests.mesos_compat.master.operated import FORBIDDEN, OK, World, acls, subscription
+from tests.mesos_compat.master.operated import (
+    AGENT_CAPABILITIES,
+    FORBIDDEN,
+    OK,
+    World,
+    acls,
+    subscription,
+)
 from tests.mesos_compat.master.validation import recorded
-from tests.mesos_compat.master.validation.launching import ALL_CAPABILITIES
 
 Call = master_pb2.Call
 Mode = mesos_pb2.MachineInfo.Mode
@@ -54,7 +58,7 @@ def modes(world: World) -> dict[str, str]:
 
 
 def stored_modes(world: World) -> dict[str, str]:
-    tables = world.context.registrar.tables
+    tables = world.core.registrar.tables
     return {one.id.hostname: Mode.Name(one.mode) for one in tables.machines.values()}
 
 
@@ -67,10 +71,7 @@ def answer_inverse_offers(
         call.accept_inverse_offers.inverse_offer_ids.extend(ids)
     else:
         call.decline_inverse_offers.inverse_offer_ids.extend(ids)
-    call.framework_id.value = framework.framework_id
-    event = SchedulerCalled(Route(10_000), call, None, framework.stream_id)
-    scheduler_calls.called(world.context, event)
-    world.store()
+    world.call(framework, call)
 
 
 def test_a_schedule_renews_offers_and_asks_who_uses_the_agent_as_recorded() -> None:
@@ -78,7 +79,6 @@ def test_a_schedule_renews_offers_and_asks_who_uses_the_agent_as_recorded() -> N
     agent, framework = world.agent(), world.framework("r")
     world.launch(framework, agent, "t", "cpus:1;mem:32")
     world.advance(10_000)
-    world.store()
     world.forget()
     call = older_calls.update_maintenance_schedule(recorded.body("maintenance", "schedule-post"))
     assert isinstance(call, Call)
@@ -107,7 +107,7 @@ def test_a_schedule_counts_only_when_it_is_stored() -> None:
     world.store()
     assert world.answers(route) == [OK]
     assert modes(world) == stored_modes(world) == {"agent0": "DRAINING"}
-    assert world.state.schedule == world.context.registrar.tables.schedule
+    assert world.state.schedule == world.core.registrar.tables.schedule
 
 
 def test_machines_without_agents_can_be_scheduled_and_their_agents_know_it_at_once() -> None:
@@ -140,7 +140,6 @@ def test_a_machine_taken_out_of_the_schedule_is_up_and_its_offers_say_nothing_of
     world.operate(scheduled("agent0", "agent9"))
     assert len(framework.inverse_offers) == 1
     world.advance(10_000)
-    world.store()
     world.forget()
     assert world.operate(scheduled()) == OK
     assert modes(world) == {"agent0": "UP"}
@@ -178,7 +177,6 @@ def test_a_machine_that_goes_down_ends_its_agents_as_recorded() -> None:
     world.launch(framework, agent, "m1", "cpus:1;mem:32")
     world.operate(scheduled("agent0"))
     world.advance(10_000)
-    world.store()
     answer_inverse_offers(world, framework, scheduler_pb2.Call.ACCEPT_INVERSE_OFFERS)
     agent_id = agent.agent_id
     world.forget()
@@ -188,14 +186,14 @@ def test_a_machine_that_goes_down_ends_its_agents_as_recorded() -> None:
     assert world.heard(framework) == ["UPDATE", "RESCIND", "FAILURE"]
     like = recorded.event("maintenance", "machine-down-event1-update").update.status
     status = told[0].update.status
-    like.agent_id.value, like.timestamp = agent_id, world.context.wall_seconds
+    like.agent_id.value, like.timestamp = agent_id, world.now.wall_ns / 1e9
     assert status == like
     (shutdown,) = world.told_agents()
     assert shutdown.type == link_pb2.Event.SHUTDOWN
     assert shutdown.shutdown.message == "Operator initiated 'Machine DOWN'"
     assert modes(world) == stored_modes(world) == {"agent0": "DOWN"}
     assert agent_id not in world.state.agents
-    assert agent_id not in world.context.registrar.tables.agents
+    assert agent_id not in world.core.registrar.tables.agents
 
 
 def test_agents_may_not_register_on_a_machine_that_is_down_until_it_is_up() -> None:
@@ -204,7 +202,7 @@ def test_agents_may_not_register_on_a_machine_that_is_down_until_it_is_up() -> N
     world.operate(scheduled("agent0"))
     world.operate(down("agent0"))
     world.forget()
-    call = subscription("agent0", Resources.parse("cpus:1"), ALL_CAPABILITIES)
+    call = subscription("agent0", Resources.parse("cpus:1"), AGENT_CAPABILITIES)
     world.subscribe(call)
     assert world.ordered() == ["SHUTDOWN"]
     call.agent.id.value = agent.agent_id
@@ -223,7 +221,7 @@ def test_a_machine_that_is_up_again_is_out_of_the_schedule_and_others_stay() -> 
     world.operate(up("agent0"))
     (window,) = world.state.schedule.windows
     assert [one.hostname for one in window.machine_ids] == ["agent1"]
-    assert world.state.schedule == world.context.registrar.tables.schedule
+    assert world.state.schedule == world.core.registrar.tables.schedule
     world.operate(down("agent1"))
     world.operate(up("agent1"))
     assert not world.state.schedule.windows
@@ -258,6 +256,23 @@ def test_a_schedule_without_a_machine_that_goes_down_meanwhile_wins() -> None:
     world.store()
     assert modes(world) == {"agent0": "UP"}
     assert stored_modes(world) == {}
+
+
+def test_another_master_knows_the_schedule_and_brings_machines_down_and_up() -> None:
+    before = World()
+    agent = before.agent()
+    before.operate(scheduled("agent0", "agent1"))
+    world = World(registry=before.registry, master_id="N")
+    assert modes(world) == {"agent0": "DRAINING", "agent1": "DRAINING"}
+    world.come_back(agent.agent_id, agent)
+    world.forget()
+    assert world.operate(down("agent0")) == OK
+    assert world.ordered() == ["SHUTDOWN"]
+    assert world.state.agents == {}
+    world = World(registry=world.registry, master_id="O")
+    assert modes(world) == {"agent0": "DOWN", "agent1": "DRAINING"}
+    assert world.operate(up("agent0")) == OK
+    assert modes(world) == {"agent1": "DRAINING"}
 
 
 @pytest.mark.parametrize(
@@ -297,7 +312,7 @@ def test_recorded_schedules_that_make_no_sense_are_refused(case: str) -> None:
     call = older_calls.update_maintenance_schedule(recorded.body("maintenance", case))
     assert isinstance(call, Call)
     assert world.operate(call) == recorded.answer("maintenance", case)
-    assert world.context.registrar.queued == 0
+    assert not world.is_storing
 
 
 @pytest.mark.parametrize(
@@ -313,5 +328,10 @@ def test_maintenance_needs_a_permission(action: str, before: tuple[Call, ...], c
     for one in before:
         assert world.operate(one) == OK
     assert world.operate(call, "guest") == FORBIDDEN
-    assert world.context.registrar.queued == 0
+    assert not world.is_storing
     assert world.operate(call, "ops") == OK
+
+
+def test_nobody_needs_a_permission_to_plan_nothing() -> None:
+    world = World(acls=acls("update_maintenance_schedules", "machines"))
+    assert world.operate(scheduled(), "guest") == OK

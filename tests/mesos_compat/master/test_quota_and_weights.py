@@ -9,6 +9,7 @@ from mesos_compat.master import quota_and_weights
 from mesos_compat.master.settings import MasterSettings
 from mesos_compat.master.validation import older_calls
 from mesos_compat.resources import Quantities, Resources
+from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import master_pb2, mesos_pb2
 from tests.mesos_compat.master.operated import FORBIDDEN, OK, World, acls
 from tests.mesos_compat.master.validation import recorded
@@ -76,7 +77,7 @@ def test_recorded_quotas_are_taken_and_stay_listed_when_they_are_reset() -> None
     assert guarantees(world) == {"q1": "cpus:1; mem:128", "*": "cpus:2", "q2": "cpus:1000"}
     assert world.operate(recorded.request("operator", "update_quota-reset", Call)) == OK
     assert guarantees(world) == {"q1": "{}", "*": "cpus:2", "q2": "{}"}
-    assert world.context.registrar.tables.quotas == world.state.quotas
+    assert world.core.registrar.tables.quotas == world.state.quotas
 
 
 def test_a_quota_counts_only_when_it_is_stored() -> None:
@@ -131,6 +132,19 @@ def test_offers_to_others_are_taken_back_until_a_guarantee_can_be_met() -> None:
     assert sum(one.resources.amount("cpus") for one in framework.offers.values()) >= 5_000
 
 
+def test_offers_to_a_role_itself_are_left_for_its_guarantee() -> None:
+    world = World()
+    framework = world.framework("r/below")
+    world.agent("agent0", resources="cpus:4;mem:128")
+    other = world.framework("other")
+    world.agent("agent1", resources="cpus:4;mem:128")
+    assert (len(framework.offers), len(other.offers)) == (1, 1)
+    world.forget()
+    assert world.operate(quota("r", {"cpus": 8})) == OK
+    assert world.heard(other) == ["RESCIND"]
+    assert world.told(framework) == []
+
+
 def test_what_a_role_has_and_is_offered_counts_for_its_guarantee() -> None:
     world = World()
     agent = world.agent("agent0", resources="cpus:4;mem:128")
@@ -139,7 +153,6 @@ def test_what_a_role_has_and_is_offered_counts_for_its_guarantee() -> None:
     world.agent("agent1", resources="cpus:4;mem:128")
     other = world.framework("other")
     world.advance(10_000)
-    world.store()
     world.forget()
     offered = quota_and_weights.offered_to(world.state, "r").amount("cpus")
     guaranteed = (3_000 + offered) / 1_000
@@ -161,6 +174,12 @@ def test_consumption_is_what_is_used_and_what_is_reserved_and_not_used() -> None
     assert str(quota_and_weights.consumed_by(world.state, "r")) == "cpus:3; mem:32"
     assert str(quota_and_weights.consumed_by(world.state, "r/below")) == "cpus:2"
     assert str(quota_and_weights.consumed_by(world.state, "other")) == "{}"
+    below = world.framework("r/below")
+    world.advance(10_000)
+    used = [one for one in agent.total.reserved() if one.name == "cpus"]
+    world.launch(below, agent, "b", used)
+    assert str(quota_and_weights.consumed_by(world.state, "r/below")) == "cpus:2"
+    assert str(quota_and_weights.consumed_by(world.state, "r")) == "cpus:3; mem:32"
 
 
 def test_a_limit_below_what_is_consumed_must_be_forced() -> None:
@@ -202,10 +221,36 @@ def test_a_disconnected_agent_still_counts_for_the_capacity() -> None:
     assert world.operate(quota("r", {"cpus": 4})) == OK
 
 
+def test_what_may_be_taken_away_does_not_count_for_the_capacity() -> None:
+    world = World()
+    agent = world.agent(resources="cpus:4;mem:128")
+    call = link_pb2.Call(type=link_pb2.Call.UPDATE_AGENT)
+    call.update_agent.resources.extend(agent.total)
+    (revocable,) = Resources.parse("cpus:8")
+    revocable.revocable.SetInParent()
+    call.update_agent.oversubscribed.append(revocable)
+    world.call_of(agent, call)
+    assert agent.total.amount("cpus") == 12_000
+    assert world.operate(quota("r", {"cpus": 5}))[0] == 400
+    assert world.operate(quota("r", {"cpus": 4})) == OK
+
+
 def test_no_quotas_at_all_are_no_mistake() -> None:
     call = Call(type=Call.UPDATE_QUOTA)
     call.update_quota.SetInParent()
     assert World(acls=acls("update_quotas", "roles")).operate(call, "guest") == OK
+
+
+def test_another_master_knows_quotas_and_weights() -> None:
+    before = World()
+    before.agent()
+    before.operate(quota("r", {"cpus": 1}, {"cpus": 2}))
+    before.operate(weights(r=2.5))
+    world = World(registry=before.registry, master_id="N")
+    assert world.state.quotas == before.state.quotas
+    assert world.state.weights == {"r": 2.5}
+    assert world.operate(remove_quota("r")) == OK
+    assert World(registry=world.registry, master_id="O").state.quotas == {}
 
 
 # SET_QUOTA and REMOVE_QUOTA.
@@ -222,7 +267,7 @@ def test_the_older_call_sets_limits_as_well_and_only_once() -> None:
     assert world.operate(call) == recorded.answer("operator", "set_quota-again")
     call = recorded.request("operator", "remove_quota", Call)
     assert world.operate(call) == recorded.answer("operator", "remove_quota")
-    assert world.state.quotas == world.context.registrar.tables.quotas == {}
+    assert world.state.quotas == world.core.registrar.tables.quotas == {}
 
 
 def test_of_two_who_set_a_quota_at_once_the_second_is_refused() -> None:
@@ -240,7 +285,7 @@ def test_of_two_who_set_a_quota_at_once_the_second_is_refused() -> None:
         )
     ]
     assert guarantees(world) == {"r": "cpus:1"}
-    assert world.context.registrar.tables.quotas == world.state.quotas
+    assert world.core.registrar.tables.quotas == world.state.quotas
 
 
 def test_of_two_who_remove_a_quota_at_once_the_second_is_refused() -> None:
@@ -267,7 +312,6 @@ def test_a_removed_quota_limits_no_more() -> None:
     world.operate(quota("r", limits={"cpus": 1}))
     world.operate(remove_quota("r"))
     world.advance(10_000)
-    world.store()
     assert sum(one.resources.amount("cpus") for one in framework.offers.values()) == 4_000
 
 
@@ -293,9 +337,35 @@ def test_after_the_older_call_there_is_an_agent_for_each_framework_of_the_role()
     assert world.heard(other) == ["RESCIND", "RESCIND"]
 
 
+def test_agents_without_offers_are_not_counted_for_the_frameworks_of_the_role() -> None:
+    world = World()
+    full = world.agent("full", resources="cpus:4;mem:128")
+    other = world.framework("other")
+    world.launch(other, full, "t", "cpus:4;mem:128")
+    for hostname in ("agent0", "agent1", "agent2"):
+        world.agent(hostname, resources="cpus:4;mem:128")
+    world.framework("r")
+    world.framework("r")
+    world.forget()
+    assert world.operate(set_quota("r", "cpus:1")) == OK
+    assert world.heard(other) == ["RESCIND", "RESCIND"]
+
+
+def test_frameworks_that_are_not_there_need_no_agent() -> None:
+    world = World()
+    other = world.framework("other")
+    for hostname in ("agent0", "agent1", "agent2"):
+        world.agent(hostname, resources="cpus:4;mem:128")
+    world.framework("r")
+    world.disconnect(world.framework("r"))
+    world.forget()
+    assert world.operate(set_quota("r", "cpus:1")) == OK
+    assert world.heard(other) == ["RESCIND"]
+
+
 def test_the_older_call_may_go_beyond_the_cluster_only_by_force() -> None:
     world = World()
-    world.agent(resources="cpus:4;mem:128")
+    world.agent(resources="cpus:4;mem:128;ports:[1-5]")
     assert world.operate(set_quota("r", "cpus:5")) == (
         409,
         "Quota guarantees overcommit the cluster (use 'force' to bypass this check): Total quota"
@@ -330,7 +400,7 @@ def test_recorded_weights_are_taken() -> None:
     assert world.operate(call) == recorded.answer("operator", "update_weights")
     assert world.state.weights == {"r1": 2.5}
     assert world.operate(recorded.request("operator", "update_weights-empty", Call)) == OK
-    assert world.context.registrar.tables.weights == {"r1": 2.5}
+    assert world.core.registrar.tables.weights == {"r1": 2.5}
 
 
 @pytest.mark.parametrize(
@@ -380,7 +450,6 @@ def test_a_role_with_more_weight_is_served_first() -> None:
     light, heavy = world.framework("light"), world.framework("weighty")
     world.launch(light, agent, "l", "cpus:1;mem:32")
     world.advance(6_000)
-    world.store()
     world.launch(heavy, agent, "h", "cpus:2;mem:64")
     order = world.allocator.explain().order
     assert [role for role, _framework in order] == ["light", "weighty"]

@@ -31,7 +31,7 @@ def recorded_call(case: str, agent: Agent) -> Call:
     """A recorded call, about this agent."""
     call = recorded.request("operator", case, Call)
     for member in RECORDED:
-        if call.HasField(member):  # type: ignore[arg-type]
+        if call.HasField(member):
             getattr(call, member).agent_id.value = agent.agent_id
     return call
 
@@ -105,10 +105,8 @@ def test_what_is_offered_is_taken_back_and_not_offered_to_the_same_for_some_seco
     assert world.operate(reserve(agent, "cpus:1", role="other")) == ACCEPTED
     assert world.heard(framework) == ["RESCIND"]
     world.advance(4_000)
-    world.store()
     assert world.heard(framework) == ["RESCIND"]
     world.advance(2_000)
-    world.store()
     assert world.heard(framework) == ["RESCIND", "OFFERS"]
     (offer,) = framework.offers.values()
     assert offer.resources.amount("cpus") == 3_000
@@ -122,10 +120,8 @@ def test_only_as_many_offers_are_taken_back_as_need_be(wanted: str, left: int) -
     world.framework("r")
     key = world.launch(first, agent, "t", "cpus:1;mem:32")
     world.advance(10_000)
-    world.store()
     world.update(agent, key, mesos_pb2.TASK_FINISHED)
     world.advance(10_000)
-    world.store()
     assert [one.resources.amount("cpus") for one in agent.offers.values()] == [3_000, 1_000]
     assert world.operate(reserve(agent, wanted)) == ACCEPTED
     assert len(agent.offers) == left
@@ -170,6 +166,37 @@ def test_a_volume_that_is_not_there_is_not_destroyed() -> None:
     assert isinstance(call, Call)
     call.destroy_volumes.agent_id.value = agent.agent_id
     assert world.operate(call) == recorded.answer("operations", "http-destroy-volumes-again")
+
+
+def test_a_volume_that_a_task_uses_is_not_destroyed() -> None:
+    world = World()
+    agent = world.agent()
+    for case in ("reserve_resources", "create_volumes"):
+        world.operate(recorded_call(case, agent))
+        world.carry_out(agent)
+    framework = world.framework("opr")
+    world.launch(framework, agent, "t", agent.total.persistent_volumes())
+    assert agent.used[framework.framework_id].persistent_volumes()
+    assert world.operate(recorded_call("destroy_volumes", agent)) == (
+        400,
+        "Invalid DESTROY operation: Persistent volumes in use",
+    )
+
+
+def test_reservations_in_the_older_format_are_understood() -> None:
+    world = World()
+    agent = world.agent()
+    call = Call(type=Call.RESERVE_RESOURCES)
+    call.reserve_resources.agent_id.value = agent.agent_id
+    (cpus,) = Resources.parse("cpus:1")
+    cpus.role = "r"
+    cpus.reservation.SetInParent()
+    call.reserve_resources.resources.append(cpus)
+    world.forget()
+    assert world.operate(call) == ACCEPTED
+    (event,) = world.told_agents()
+    assert list(event.apply_operation.info.reserve.resources) == reserved("cpus:1")
+    assert str(agent.total.reserved()) == "cpus(reservations: [(DYNAMIC,r)]):1"
 
 
 def test_older_calls_do_the_same() -> None:
