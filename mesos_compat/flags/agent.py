@@ -32,6 +32,11 @@ FLAGS: Final = (
     Flag("cgroups_limit_swap", Kind.BOOL, "false"),
     Flag("cgroups_net_cls_primary_handle", Kind.TEXT, is_ignored=True),
     Flag("cgroups_net_cls_secondary_handles", Kind.TEXT, is_ignored=True),
+    Flag(
+        "cgroups_pids_max",
+        Kind.INTEGER,
+        help="the most processes of one container, with isolation by cgroups/pids",
+    ),
     Flag("cgroups_root", Kind.TEXT, "mesos"),
     Flag("check_agent_port_range_only", Kind.BOOL, "false", is_ignored=True),
     Flag("container_disk_watch_interval", Kind.DURATION, "15secs"),

@@ -1,0 +1,66 @@
+"""What the agent's views are given: its state, and what containers use, as it is measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from mesos_compat.agent import events as ev
+from mesos_compat.agent.core import AgentCore
+from mesos_compat.agent.views.view import View, Visible
+from mesos_compat.containers.containerizer import Containerizer
+from mesos_compat.containers.spec import ContainerId, UnknownContainerError
+from mesos_compat.http import system
+from mesos_compat.http.stepping import mono_ms
+from mesos_compat.wire.v1 import mesos_pb2
+
+
+class Statistics(Mapping[ContainerId, mesos_pb2.ResourceStatistics]):
+    """By container, measured when it is looked at; few answers show any."""
+
+    def __init__(self, containerizer: Containerizer) -> None:
+        self._containerizer = containerizer
+
+    def __getitem__(self, container_id: ContainerId) -> mesos_pb2.ResourceStatistics:
+        try:
+            return self._containerizer.statistics(container_id)
+        except UnknownContainerError:
+            raise KeyError(container_id) from None
+
+    def __iter__(self) -> Iterator[ContainerId]:
+        return iter(self._containerizer.containers())
+
+    def __len__(self) -> int:
+        return len(self._containerizer.containers())
+
+
+class Watching:
+    """Makes views; ``visible`` tells what a principal may see."""
+
+    def __init__(
+        self,
+        core: AgentCore,
+        containerizer: Containerizer,
+        flags: Mapping[str, str],
+        version: mesos_pb2.VersionInfo,
+        visible: Callable[[str | None], Visible],
+    ) -> None:
+        self._core = core
+        self._statistics = Statistics(containerizer)
+        self._flags = flags
+        self._version = version
+        self._visible = visible
+
+    def view(self, principal: str | None) -> View:
+        """The agent as ``principal`` sees it now."""
+        return View(
+            state=self._core.state,
+            settings=self._core.settings,
+            counters=self._core.metrics,
+            flags=self._flags,
+            version=self._version,
+            now=ev.Now(mono_ms(), time.time_ns()),
+            statistics=self._statistics,
+            measured=system.measure(),
+            visible=self._visible(principal),
+        )
