@@ -108,6 +108,11 @@ class AgentDriver:
         """Links whose events come here."""
         return Links(self.submit, self._stepper.spawn, **options)  # type: ignore[arg-type]
 
+    def cut_links(self) -> None:
+        """Break the connections to masters, as a bad network would."""
+        if self._links is not None:
+            self._links.cut()
+
     async def stop(self) -> None:
         """Step no more; containers go on by themselves."""
         self.conversations.refuse_all("The agent is shutting down")

@@ -90,6 +90,11 @@ class Links:
         if client is not None:
             self._spawn(client.finish())
 
+    def cut(self) -> None:
+        """Break all links; LinkLost follows for each."""
+        for client in list(self._clients.values()):
+            client.cut()
+
     async def stop(self) -> None:
         """End all links, behind what was said on them."""
         clients = list(self._clients.values())

@@ -160,6 +160,11 @@ class Agent:
         """Until it must end by itself; why, or None when that is regular."""
         return await self._ended
 
+    async def end_containers(self) -> None:
+        """Kill all that runs here, for good."""
+        roots = [one for one in self._containerizer.containers() if len(one) == 1]
+        await asyncio.gather(*(self._containerizer.destroy(one) for one in roots))
+
     async def stop(self) -> None:
         """End; containers go on, and are found again by the next agent of this work directory."""
         if self._detector is not None:

@@ -118,6 +118,10 @@ class LinkClient:
                 await asyncio.wait_for(self._said.wait(), _FINISH_S)
         await self.close()
 
+    def cut(self) -> None:
+        """End the stream as a bad network would: ``on_lost`` is called."""
+        self._lost("the link was cut")
+
     async def close(self) -> None:
         """End the stream; ``on_lost`` is not called."""
         self._is_over = True
