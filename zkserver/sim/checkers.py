@@ -99,8 +99,8 @@ class Checkers:
         now = self.world.now_us
         self._concluded[server.server_id] = {one: known.get(one, now) for one in session_ids}
 
-    def after_turn(self, server: SimServer) -> None:
-        """A server has done what there was to do."""
+    def look_at(self, server: SimServer) -> None:
+        """A server has done what there was to do, or is about to answer its clients."""
         core, me = self._core(server), server.server_id
         node = core.node
         ballot = node.synced_leader

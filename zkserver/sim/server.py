@@ -138,7 +138,7 @@ class SimServer:
         )
         self.checkers.started(self)
         self._guarded(self.core.execute_known, self.now_ms())
-        self.checkers.after_turn(self)
+        self.checkers.look_at(self)
         self._tick(self.life)
 
     def _refused(self, why: str) -> None:
@@ -406,7 +406,7 @@ class SimServer:
         if not self.is_paused:
             self._guarded(self._take_turn)
             if self.core is not None:
-                self.checkers.after_turn(self)
+                self.checkers.look_at(self)
 
     def _take_turn(self) -> None:
         core, now_ms = self.running_core(), self.now_ms()
@@ -421,6 +421,8 @@ class SimServer:
             if has_written or core.executed != executed:
                 self._send_out(core)
             if core.dirty:
+                # What they are about to see; the next round may be this server's last.
+                self.checkers.look_at(self)
                 self._answer(core, now_ms)
             if not core.has_batches or self._flushing is not None:
                 break
