@@ -3,8 +3,9 @@
 Owns tasks, executors, status updates, reservations and volumes, nested containers and draining
 of one agent, and decides on every message. Pure: an event and the time go into
 :meth:`~mesos_compat.agent.core.AgentCore.step`, a list of actions comes out. May import
-:mod:`mesos_compat.wire`, :mod:`mesos_compat.resources`, :mod:`mesos_compat.credentials` and the
-records of :mod:`mesos_compat.containers.spec`.
+:mod:`mesos_compat.wire`, :mod:`mesos_compat.resources`, :mod:`mesos_compat.credentials`, the
+records of :mod:`mesos_compat.containers.spec`, and of the master what is about messages only:
+their validation and the text of metrics.
 
 ::
 

@@ -99,6 +99,14 @@ class Context:
         self.emit(SendToMaster(state.link, call))
         return True
 
+    def tell_exit(self, call: link_pb2.Call) -> None:
+        """Say that an executor is gone, which nothing else would tell a master that has a link.
+
+        One that is subscribed with later hears which executors there are.
+        """
+        if not self.tell_master(call) and self.state.link is not None:
+            self.state.deferred.append(call)
+
     def store(self, records: Iterable[Record], then: Callable[[], None]) -> None:
         """Make ``records`` durable; ``then`` follows when they are, at once when there are none."""
         kept = tuple(records)

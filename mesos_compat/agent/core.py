@@ -74,6 +74,11 @@ class AgentCore:
         return self._context.metrics
 
     @property
+    def is_reconnecting(self) -> bool:
+        """Whether executors may subscribe, those of an earlier agent; before it is 503."""
+        return self._state.is_reconnecting
+
+    @property
     def is_recovered(self) -> bool:
         """Whether the agent answers anybody but executors; before it is 503."""
         return self._state.phase is not Phase.RECOVERING

@@ -286,7 +286,7 @@ def ended(context: Context, executor: Executor, termination: Termination | None)
     status = None if termination is None else termination.status
     context.note(executor.executor_id, f"has ended, status {status}")
     if not executor.is_generated:
-        context.tell_master(link_calls.exited_executor(executor.key, status))
+        context.tell_exit(link_calls.exited_executor(executor.key, status))
     if not framework.is_terminating:
         _end_tasks(context, framework, executor, termination)
     removal.remove_if_done(context, framework, executor)

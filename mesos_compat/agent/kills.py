@@ -66,7 +66,7 @@ def _kill_queued(context: Context, framework: Framework, executor: Executor, tas
 
 
 def is_useless(executor: Executor) -> bool:
-    """Whether an executor has never got a task and there is none for it."""
+    """Whether an executor has never got a task, as far as is known, and there is none for it."""
     return not (executor.was_used or executor.queued or executor.launched)
 
 

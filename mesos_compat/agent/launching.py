@@ -17,6 +17,7 @@ from mesos_compat.agent.state import (
     Executor,
     ExecutorKey,
     ExecutorState,
+    Framework,
     Phase,
 )
 from mesos_compat.resources import Resources
@@ -111,6 +112,9 @@ def _run(context: Context, launch: _Launch) -> None:
     if known is not None and known.is_terminating:
         # The framework is over; nobody would hear what becomes of its tasks.
         return
+    if known is not None and any(_is_here(known, task_id) for task_id in launch.task_ids):
+        # It came again; what becomes of it is told anyway.
+        return
     executor = None
     if known is not None:
         executor = known.executors.get(launch.executor.executor_id.value)
@@ -152,6 +156,11 @@ def _run(context: Context, launch: _Launch) -> None:
 
 
 _Fault = tuple[str, mesos_pb2.TaskStatus.Reason]
+
+
+def _is_here(framework: Framework, task_id: str) -> bool:
+    task = framework.find(task_id)
+    return task is not None and not task.is_terminal
 
 
 def _fault(context: Context, launch: _Launch, executor: Executor | None) -> _Fault | None:
@@ -197,4 +206,4 @@ def _drop(
     if launch.launch_executor and executor is None and not launch.is_generated:
         # The master believes that it is there, and counts what it uses.
         key = ExecutorKey(launch.framework.id.value, launch.executor.executor_id.value)
-        context.tell_master(link_calls.exited_executor(key, None))
+        context.tell_exit(link_calls.exited_executor(key, None))

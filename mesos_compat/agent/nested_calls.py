@@ -39,8 +39,6 @@ _MEMBERS: Final = {
     _Call.REMOVE_NESTED_CONTAINER: (Purpose.REMOVE, "remove_nested_container"),
     _Call.REMOVE_CONTAINER: (Purpose.REMOVE, "remove_container"),
 }
-#: What ContainerCalled takes.
-TYPES: Final = tuple(_MEMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Wanted:
 
 
 def read(call: agent_pb2.Call) -> Wanted:
-    """What a call of TYPES asks for."""
+    """What a call about a container asks for; others have no business here."""
     purpose, name = _MEMBERS[call.type]
     body = getattr(call, name)
     container_id, is_newer = container_id_of(body.container_id), "nested" not in name

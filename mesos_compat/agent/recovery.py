@@ -217,12 +217,13 @@ def _recover_task(
     task = Task(found.message, Resources(found.message.resources))
     executor.launched[task.task_id] = task
     framework.holders[task.task_id] = executor
-    executor.was_used = True
     is_acknowledged = False
     for update in found.updates:
         if task.is_terminal:
             break
         tasks.apply(context, executor, task, update.status)
+        if update.status.source == mesos_pb2.TaskStatus.SOURCE_EXECUTOR:
+            executor.was_used = True
         is_acknowledged = update.status.uuid in found.acknowledged
         if is_acknowledged:
             task.message.status_update_state = update.status.state

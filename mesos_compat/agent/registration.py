@@ -83,6 +83,7 @@ def subscribe(context: Context) -> None:
     state.link = Link(state.next_link)
     state.next_link += 1
     state.backoff_ms = min(state.backoff_ms * 2, context.settings.registration_backoff_max_ms)
+    state.deferred.clear()
     call = link_calls.subscribe(state, context.settings)
     context.emit(OpenLink(state.link, state.master, call))
     context.set_timer(_PING, _ANSWER_MS)
@@ -142,6 +143,9 @@ def registered(context: Context, call: link_pb2.Event.Registered) -> None:
     state.backoff_ms = context.settings.registration_backoff_factor_ms
     context.set_timer(_PING, state.ping_timeout_ms)
     context.note("agent", f"registered as {agent_id}")
+    deferred, state.deferred = state.deferred, []
+    for told in deferred:
+        context.tell_master(told)
     status_updates.resume(context)
     operations.resume(context)
     for one in call.reconciliations:

@@ -144,7 +144,7 @@ class Executor:
     completed: deque[mesos_pb2.Task] = field(default_factory=deque)
     # To be killed when it is subscribed.
     kills: dict[str, mesos_pb2.KillPolicy | None] = field(default_factory=dict)
-    # Whether any task was ever delivered to it.
+    # Whether it has ever told of a task (Executor::everSentTask).
     was_used: bool = False
     pending_termination: PendingTermination | None = None
 
@@ -318,6 +318,8 @@ class AgentState:
     link: Link | None = None
     next_link: int = 1
     master_hostname: str | None = None
+    # What the master is to hear as soon as it has taken in what it was told by SUBSCRIBE.
+    deferred: list[link_pb2.Call] = field(default_factory=list)
     ping_timeout_ms: int = 0
     backoff_ms: int = 0
 

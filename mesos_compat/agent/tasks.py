@@ -112,6 +112,7 @@ def updated_by_executor(
         acknowledge()
         return
     context.metrics.count("valid_status_updates")
+    executor.was_used = True
     apply(context, executor, task, update.status)
     run_path = executor.run_path if executor.checkpoint else None
     status_updates.take(context, update, run_path, acknowledge)
@@ -227,7 +228,6 @@ def deliver(context: Context, executor: Executor) -> None:
                 executor.launched[task_id] = task
                 sent.append(task.info)
                 context.note(task_id, f"delivered to executor {executor.executor_id}")
-        executor.was_used = True
         if delivery.is_group:
             # What of it has ended meanwhile the executor need not know of.
             group = mesos_pb2.TaskGroupInfo(tasks=sent)

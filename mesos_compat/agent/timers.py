@@ -48,10 +48,6 @@ class Timers:
         """``timer`` is not due at all."""
         self._due_ms.pop(timer, None)
 
-    def is_set(self, timer: Timer) -> bool:
-        """Whether ``timer`` will be due."""
-        return timer in self._due_ms
-
     def pop_due(self, now_ms: int) -> Timer | None:
         """The first timer that is due, which is not set any more; None when there is none."""
         while self._heap and self._heap[0][0] <= now_ms:

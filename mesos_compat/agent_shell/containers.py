@@ -78,7 +78,10 @@ class ContainerRunner:
         container_id = action.container_id
         try:
             await self._containerizer.update(container_id, action.resources, action.limits)
-        except (UnknownContainerError, UpdateError) as error:
+        except UnknownContainerError:
+            # It has just ended, of which the core will hear, and needs nothing any more.
+            pass
+        except UpdateError as error:
             self._submit(ev.ContainerUpdateFailed(container_id, str(error)))
             return
         self._submit(ev.ContainerUpdated(container_id))

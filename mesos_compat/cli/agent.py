@@ -13,7 +13,6 @@ from typing import Final
 
 from mesos_compat.agent import events as ev
 from mesos_compat.agent.core import AgentCore
-from mesos_compat.agent.state import Phase
 from mesos_compat.agent.views import metrics
 from mesos_compat.agent_shell.driver import AgentDriver
 from mesos_compat.agent_shell.executor_api import ExecutorApi
@@ -126,7 +125,7 @@ class Agent:
         realms = Realms(agent_settings.READONLY, agent_settings.READWRITE)
         if self._log_file is not None:
             self._attached.attach("/slave/log", self._log_file)
-        executors = ExecutorApi(self.driver, self._unready)
+        executors = ExecutorApi(self.driver, self._too_early)
         operator = OperatorApi(self.driver, self._unready, self._watching.view, self._verbosity)
         self._routes.add("/api/v1/executor", executors.handle, agent_settings.EXECUTOR)
         self._routes.add("/api/v1", operator.handle, realms.readwrite)
@@ -135,8 +134,14 @@ class Agent:
             version_value(), self._attached, self._verbosity, self._metrics, self._prometheus
         ).add_to(self._routes, realms)
 
+    def _too_early(self) -> Answer | None:
+        """Executors come back while the agent recovers; that is what it waits for."""
+        if self.core.is_reconnecting:
+            return None
+        return told(503, "Agent has not finished recovery")
+
     def _unready(self) -> Answer | None:
-        if self.core.state.phase is not Phase.RECOVERING:
+        if self.core.is_recovered:
             return None
         return told(503, "Agent has not finished recovery")
 

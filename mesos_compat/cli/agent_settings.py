@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,6 +15,7 @@ from mesos_compat.containers.host_resources import find_host_resources, with_def
 from mesos_compat.containers.spec import ContainerizerSettings
 from mesos_compat.credentials import basic_header, parse_credential, parse_credentials
 from mesos_compat.errors import DecodeError, FlagError
+from mesos_compat.executors import programs
 from mesos_compat.flags.loading import Flags
 from mesos_compat.http.authentication import Authenticator, RealmRules
 from mesos_compat.resources import ResourceError, Resources
@@ -26,9 +26,6 @@ from mesos_compat.wire.v1 import mesos_pb2
 READONLY: Final = "mesos-agent-readonly"
 READWRITE: Final = "mesos-agent-readwrite"
 EXECUTOR: Final = "mesos-agent-executor"
-
-_COMMAND_EXECUTOR: Final = "mesos_compat.executors.command"
-_DEFAULT_EXECUTOR: Final = "mesos_compat.executors.default"
 
 
 def work_dir_of(flags: Flags) -> Path:
@@ -50,9 +47,8 @@ def settings_of(flags: Flags, place: Place, port: int, work_dir: Path) -> AgentS
         work_dir=str(work_dir),
         address=place.address(flags.number("advertise_port") or port),
         version=VERSION,
-        # -P: what a task finds in its sandbox is not to be taken for a module of ours.
-        command_executor=(sys.executable, "-P", "-m", _COMMAND_EXECUTOR),
-        default_executor=(sys.executable, "-P", "-m", _DEFAULT_EXECUTOR),
+        command_executor=programs.command_executor(),
+        default_executor=programs.default_executor(),
         executor_environment_variables=_environment(flags),
         executor_registration_timeout_ms=flags.milliseconds("executor_registration_timeout"),
         executor_reregistration_timeout_ms=flags.milliseconds("executor_reregistration_timeout"),

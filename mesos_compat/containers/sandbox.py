@@ -56,7 +56,11 @@ def _open_or_make(fd: int, name: str, make: bool, owner: Identity | None) -> int
     except FileNotFoundError:
         if not make:
             raise
-    os.mkdir(name, 0o755, dir_fd=fd)
+    try:
+        os.mkdir(name, 0o755, dir_fd=fd)
+    except FileExistsError:
+        # Somebody was faster, such as another container of the same parent.
+        return os.open(name, _OPEN_DIRECTORY, dir_fd=fd)
     inner = os.open(name, _OPEN_DIRECTORY, dir_fd=fd)
     if owner is not None:
         os.fchown(inner, owner.uid, owner.gid)

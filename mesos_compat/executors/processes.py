@@ -58,12 +58,10 @@ class Child:
                 signal_tree(self.pid, number)
 
 
-def spawn(
-    command: mesos_pb2.CommandInfo, environment: Mapping[str, str], *, quiet: bool = False
-) -> Child:
+def spawn(command: mesos_pb2.CommandInfo, environment: Mapping[str, str]) -> Child:
     """Start a command in the working directory of this process, with this environment.
 
-    ``quiet`` sends its output nowhere. Raises OSError when it cannot be executed.
+    Raises OSError when it cannot be executed.
     """
     full = {**environment, **_environment_of(command)}
     if command.shell:
@@ -71,33 +69,28 @@ def spawn(
     else:
         program = _find(command.value, full)
         arguments = list(command.arguments) or [command.value]
-    actions: list[tuple[int, int, str, int, int]] = []
-    if quiet:
-        actions += [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
-        return _spawn(program, arguments, full, actions)
+        return _spawn(program, arguments, full)
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
     # As execvp: what has no header is a script of the shell.
-    return _spawn(_SHELL, [arguments[0], program, *arguments[1:]], full, actions)
+    return _spawn(_SHELL, [arguments[0], program, *arguments[1:]], full)
 
 
-def _spawn(
-    program: str,
-    arguments: list[str],
-    environment: Mapping[str, str],
-    actions: list[tuple[int, int, str, int, int]],
-) -> Child:
-    pid = os.posix_spawn(
-        program,
-        arguments,
-        environment,
-        file_actions=actions,
-        # The controlling terminal of this session is meant for the command.
-        setsid=not os.isatty(0),
-        setsigdef=_DEFAULTED,
-    )
+def _spawn(program: str, arguments: list[str], environment: Mapping[str, str]) -> Child:
+    try:
+        pid = os.posix_spawn(
+            program,
+            arguments,
+            environment,
+            # The controlling terminal of this session is meant for the command.
+            setsid=not os.isatty(0),
+            setsigdef=_DEFAULTED,
+        )
+    except ValueError as error:
+        # Something has a zero byte in it, or a variable's name an equals sign.
+        raise OSError(errno.EINVAL, str(error)) from error
     return Child(pid)
 
 

@@ -20,7 +20,9 @@ from mesos_compat.wire.v1 import executor_pb2, mesos_pb2
 
 _NS_PER_MS: Final = 1_000_000
 # After a refusal: the agent is recovering, or does not know this executor yet.
-_REFUSED_RETRY_MS: Final = 1_000
+_REFUSED_RETRY_MS_MAX: Final = 1_000
+# However short the backoff is to be.
+_RETRY_MS_MIN: Final = 10
 # Answers to a call which say that the agent has lost this executor's stream.
 _NOT_SUBSCRIBED: Final = (403, 503)
 
@@ -51,6 +53,7 @@ class Subscription:
         "_below",
         "_is_abandoned",
         "_kept",
+        "_noted",
         "_retry_ms",
         "_settings",
         "_stream",
@@ -72,6 +75,8 @@ class Subscription:
         # When to give up; None while subscribed.
         self._abandon_ms: int | None = None
         self._is_abandoned = False
+        # What was said last of an agent that is being looked for.
+        self._noted = ""
         # By uuid and by task id, the oldest first.
         self._kept: dict[bytes, _Kept] = {}
         self._tasks: dict[str, mesos_pb2.TaskInfo] = {}
@@ -127,6 +132,7 @@ class Subscription:
         if message.type == executor_pb2.Event.SUBSCRIBED:
             self.is_subscribed = True
             self._abandon_ms = None
+            self._noted = ""
             return News.SUBSCRIBED, self._tell_untold()
         if message.type == executor_pb2.Event.ACKNOWLEDGED:
             self._kept.pop(message.acknowledged.uuid, None)
@@ -147,13 +153,25 @@ class Subscription:
             return News.ABANDONED, self._abandon(f"Lost the agent: {event.why}; shutting down")
         if self._abandon_ms is None:
             self._abandon_ms = now.ms + self._settings.recovery_timeout_ms
-        if event.status is None:
-            wait_ms = self._below(self._settings.subscription_backoff_max_ms + 1)
-        else:
-            wait_ms = _REFUSED_RETRY_MS
+        wait_ms = self._backoff_ms(is_refused=event.status is not None)
         self._retry_ms = now.ms + wait_ms
-        note = Note(f"No stream from the agent: {event.why}; trying again in {wait_ms} ms")
-        return (News.LOST if was_subscribed else News.NOTHING), [note]
+        actions: list[Action] = []
+        if event.why != self._noted:
+            # Once, not at each of hundreds of attempts.
+            self._noted = event.why
+            actions.append(Note(f"No stream from the agent: {event.why}; looking for it"))
+        return (News.LOST if was_subscribed else News.NOTHING), actions
+
+    def _backoff_ms(self, *, is_refused: bool) -> int:
+        """When to try again.
+
+        An agent that is back waits for its executors no longer than their longest backoff, so
+        half of it leaves time for an attempt that comes a little too early, and the next.
+        """
+        half_ms = self._settings.subscription_backoff_max_ms // 2
+        refused_ms = min(_REFUSED_RETRY_MS_MAX, half_ms)
+        wait_ms = refused_ms if is_refused else self._below(half_ms + 1)
+        return max(wait_ms, _RETRY_MS_MIN)
 
     def call_failed(self, event: CallFailed, now: Now) -> tuple[News, list[Action]]:
         """A call was lost or refused; if the agent has lost us, look for it anew."""
@@ -163,10 +181,6 @@ class Subscription:
             return News.NOTHING, [Note(f"The agent refused a call: {event.status} {event.why}")]
         news, actions = self.lost(StreamLost(event.stream, event.why, event.status), now)
         return news, [CloseStream(event.stream), *actions]
-
-    def abandon(self, why: str) -> list[Action]:
-        """Tell the agent nothing more, whatever comes."""
-        return self._abandon(why)
 
     def _abandon(self, why: str) -> list[Action]:
         actions: list[Action] = [Note(why)]

@@ -31,7 +31,12 @@ def sequence_of(name: str) -> int | None:
 
 def pack_master(info: mesos_pb2.MasterInfo) -> bytes:
     """What a candidate's znode holds: JSON with its keys in order, as Mesos writes it."""
-    return encode_value(_ordered(to_value(info))).encode("ascii")
+    value = to_value(info)
+    if info.capabilities:
+        # These are the internal names, of which v1 JSON lacks some.
+        names = [mesos_pb2.MasterInfo.Capability.Type.Name(one.type) for one in info.capabilities]
+        value["capabilities"] = [{"type": name} for name in names]
+    return encode_value(_ordered(value)).encode("ascii")
 
 
 def _ordered(value: JsonValue) -> JsonValue:

@@ -37,6 +37,7 @@ class ZooKeeperSession:
         self.address = address
         self.timeout_s = timeout_s
         self.is_connected = False
+        self._begun = asyncio.Event()
         self._listeners: list[Callable[[bool], None]] = []
         self._loop = asyncio.get_running_loop()
         self._given_up: asyncio.TimerHandle | None = None
@@ -79,7 +80,9 @@ class ZooKeeperSession:
             on_state(True)
 
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a method of the client; raises what it raises."""
+        """Call a method of the client, once it has been connected; raises what it raises."""
+        # A client that was only just started refuses what one that is away for now would keep.
+        await self._begun.wait()
 
         def run() -> R:
             return function(*args, **kwargs)
@@ -123,5 +126,6 @@ class ZooKeeperSession:
         if connected == self.is_connected:
             return
         self.is_connected = connected
+        self._begun.set()
         for listener in tuple(self._listeners):
             listener(connected)

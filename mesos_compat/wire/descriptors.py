@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, duration_pb2
@@ -19,7 +19,7 @@ COMPILED: Final = "mesos.binpb"
 def _pool() -> DescriptorPool:
     pool = DescriptorPool()
     pool.AddSerializedFile(duration_pb2.DESCRIPTOR.serialized_pb)
-    compiled = files("mesos_compat.wire").joinpath(COMPILED).read_bytes()
+    compiled = Path(__file__).with_name(COMPILED).read_bytes()
     # Each file stands behind those that it imports.
     for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
         pool.AddSerializedFile(file.SerializeToString())

@@ -37,6 +37,10 @@ WRITTEN_WHEN_EMPTY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
+#: Types of messages that are printed empty with these values of their ``type``: Mesos's v1 names
+#: lack the capability, and mesos-go ends the stream at a name of an enum that it does not know.
+UNNAMED: Final[Mapping[str, tuple[str, ...]]] = {"mesos.v1.MasterInfo.Capability": ("QUOTA_V2",)}
+
 _printers: _Printers = {}
 
 
@@ -79,9 +83,18 @@ def _make_printer(descriptor: Descriptor, made: _Printers) -> Print:
     # ListFields is in the order of the numbers, and the order of declaration often the same.
     is_plain = numbers == sorted(numbers) and not any(unset)
     made[descriptor] = print_ordered if is_plain else print_placed
+    if descriptor.full_name in UNNAMED:
+        made[descriptor] = _print_named(made[descriptor], descriptor)
     for place, field in enumerate(fields):
         plan[field.descriptor] = (place, f'"{field.name}":', _value_printer(field, made))
     return made[descriptor]
+
+
+def _print_named(print_message: Print, descriptor: Descriptor) -> Print:
+    """``print_message`` for all but the types that have no name in Mesos's v1 JSON."""
+    numbers = descriptor.fields_by_name["type"].enum_type.values_by_name
+    unnamed = [numbers[name].number for name in UNNAMED[descriptor.full_name]]
+    return lambda message: "{}" if message.type in unnamed else print_message(message)
 
 
 def _print_unset(field: Field, message_name: str) -> str | None:

@@ -68,6 +68,11 @@ class StubAgent:
         self.statuses: SimpleQueue[mesos_pb2.TaskStatus] = SimpleQueue()
         self.headers: list[dict[str, str]] = []
         self.operator = OperatorStub()
+        # What calls and subscriptions are answered; anything but this refuses them.
+        self.call_status = 202
+        self.subscribe_status = 200
+        # Whether connections are closed behind each answer, which does not say so.
+        self.drops_connections = False
         agent = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -121,7 +126,11 @@ class StubAgent:
         if call.type != Call.SUBSCRIBE:
             if call.type == Call.UPDATE:
                 self.statuses.put(call.update.status)
-            answer(handler, 202)
+            answer(handler, self.call_status, b"refused" if self.call_status != 202 else b"")
+            handler.close_connection = self.drops_connections
+            return
+        if self.subscribe_status != 200:
+            answer(handler, self.subscribe_status, b"refused")
             return
         subscription = Subscription(call)
         begin_stream(handler)
@@ -141,6 +150,10 @@ class OperatorStub:
         # What sessions say, and their exit statuses.
         self.session_output = b"checked\n"
         self.session_status = 0
+        # Whether sessions last until somebody hangs up.
+        self.session_lasts = False
+        # What launches are answered.
+        self.launch_status = 200
         self._lock = threading.Lock()
 
     def end(self, container_id: str, wait_status: int) -> None:
@@ -168,9 +181,15 @@ class OperatorStub:
             output.data.type = agent_pb2.ProcessIO.Data.STDOUT
             output.data.data = self.session_output
             write_chunk(handler, recordio.encode(output.SerializeToString()))
-            end_stream(handler)
+            if self.session_lasts:
+                handler.rfile.read(1)
+                handler.close_connection = True
+            else:
+                end_stream(handler)
             session = call.launch_nested_container_session.container_id.value
             self.end(session, self.session_status)
+        elif call.type == kinds.LAUNCH_CONTAINER and self.launch_status != 200:
+            answer(handler, self.launch_status, b"refused")
         else:
             answer(handler, 200)
 

@@ -357,7 +357,7 @@ def test_what_a_lost_stream_still_says_is_ignored() -> None:
     harness = running()
     old = harness.stream
     harness.step(StreamLost(old, "reset"))
-    harness.pass_to(1)
+    harness.pass_to(10)
     assert harness.stream != old
     harness.step(StreamLost(old, "again"))
     assert harness.actions == []

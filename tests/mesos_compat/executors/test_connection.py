@@ -91,7 +91,11 @@ class OneAnswer:
     def _run(self) -> None:
         accepted, _ = self._listening.accept()
         if self._context is not None:
-            accepted = self._context.wrap_socket(accepted, server_side=True)
+            try:
+                accepted = self._context.wrap_socket(accepted, server_side=True)
+            except OSError:
+                accepted.close()
+                return  # The client does not trust us.
         with accepted:
             while not self.request.endswith(b"body"):
                 self.request += accepted.recv(4096)
@@ -125,8 +129,9 @@ def test_agent_is_asked_with_the_token(tmp_path: Path) -> None:
 def test_agent_with_tls_is_known_by_its_certificate_if_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=known"
-    line += " -keyout known.key -out known -addext subjectAltName=IP:127.0.0.1"
+    line = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+    line += " -nodes -days 2 -subj /CN=known -keyout known.key -out known"
+    line += " -addext subjectAltName=IP:127.0.0.1"
     subprocess.run(line.split(), cwd=tmp_path, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "known", tmp_path / "known.key")
@@ -141,3 +146,6 @@ def test_agent_with_tls_is_known_by_its_certificate_if_that_is_asked_for(
     monkeypatch.setenv("LIBPROCESS_SSL_VERIFY_CERT", "true")
     monkeypatch.setenv("LIBPROCESS_SSL_CA_FILE", str(tmp_path / "known"))
     assert ask() == (202, b"ok")
+    monkeypatch.delenv("LIBPROCESS_SSL_CA_FILE")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        ask()

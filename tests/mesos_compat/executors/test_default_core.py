@@ -167,7 +167,7 @@ def test_launch_and_wait_are_repeated_when_the_agent_is_back() -> None:
     group.step(StreamLost(group.stream, "reset"))
     group.step(ContainerWaitFailed(group.containers["a"], None))
     group.step(ContainerLaunchAnswered(group.containers["b"], None))
-    group.pass_to(1)
+    group.pass_to(10)
     group.subscribed()
     assert [one.container_id.value for one in group.of(WaitNested)] == [group.containers["a"]]
     assert group.of(LaunchNested) == [group.launches[1]]

@@ -27,6 +27,13 @@ def test_program_that_is_not_there_raises() -> None:
         spawn(command("no-such-program"), ENVIRONMENT)
 
 
+def test_environment_that_no_program_can_have_raises() -> None:
+    info = mesos_pb2.CommandInfo(value="true")
+    info.environment.variables.add(name="A=B", value="c")
+    with pytest.raises(OSError, match="illegal environment variable name"):
+        spawn(info, ENVIRONMENT)
+
+
 def test_program_without_a_header_is_a_script_of_the_shell(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("exit $1\n")

@@ -64,14 +64,24 @@ def test_what_subscribe_has_told_is_not_told_again() -> None:
     assert send.call.update.status == late
 
 
-def test_lost_stream_is_looked_for_within_the_backoff() -> None:
+def test_lost_stream_is_looked_for_within_half_the_longest_backoff() -> None:
     subscription = opened()
     subscription.received(subscribed(FIRST))
     news, [note] = subscription.lost(StreamLost(FIRST, "reset"), Now(10, 0))
     assert news is News.LOST
     assert isinstance(note, Note)
-    assert subscription.deadline_ms() == 10 + 2_000
+    assert subscription.deadline_ms() == 10 + 1_000
     assert not subscription.is_subscribed
+
+
+def test_long_search_is_noted_once_for_each_cause() -> None:
+    subscription = opened()
+    notes = []
+    for attempt, why in enumerate(("refused", "refused", "recovering", "refused"), start=1):
+        _, actions = subscription.lost(StreamLost(StreamId(attempt), why), START)
+        notes.append(len(actions))
+        subscription.tick(Now(1_000, 0))
+    assert notes == [1, 0, 1, 1]
 
 
 def test_refused_subscription_is_tried_again_even_without_checkpoint() -> None:
@@ -81,6 +91,15 @@ def test_refused_subscription_is_tried_again_even_without_checkpoint() -> None:
     assert subscription.deadline_ms() == 1_000
     _, [action] = subscription.tick(Now(1_000, 0))
     assert isinstance(action, OpenStream)
+
+
+def test_backoff_that_is_none_still_leaves_the_agent_alone_for_a_moment() -> None:
+    settings = ExecutorSettings("f", "e", checkpoint=True, subscription_backoff_max_ms=0)
+    for status in (None, 503):
+        subscription = Subscription(settings, lambda bound: bound - 1)
+        subscription.open(START)
+        subscription.lost(StreamLost(FIRST, "refused", status), START)
+        assert subscription.deadline_ms() == 10
 
 
 def test_agent_that_keeps_refusing_is_given_up() -> None:

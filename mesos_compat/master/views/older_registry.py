@@ -1,0 +1,88 @@
+"""``/registrar(1)/registry``: the registry as Mesos's own would look.
+
+Ours is a list of each kind of thing; Mesos wraps each thing and each list in an object, under
+the names of the older API, and writes reservations in the older format where that can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from google.protobuf.message import Message
+
+from mesos_compat.master.registry import RegistryTables
+from mesos_compat.master.views.older_values import JsonObject, by_name
+from mesos_compat.master.views.view import View
+from mesos_compat.resources.formats import downgrade
+from mesos_compat.wire import link_pb2
+from mesos_compat.wire.json_dialect import JsonValue, to_value
+from mesos_compat.wire.v1 import mesos_pb2
+
+# What a master must be able to do that is to read such a registry.
+_DRAINING: Final = "AGENT_DRAINING"
+_QUOTA: Final = "QUOTA_V2"
+
+
+def registry(view: View) -> JsonValue:
+    """All that is kept for the next master; what is empty stays out."""
+    tables = view.registrar.tables
+    found: JsonObject = {}
+    if tables.master is not None:
+        found["master"] = {"info": to_value(tables.master)}
+    found |= {
+        name: {member: things}
+        for name, member, things in (
+            ("slaves", "slaves", [_agent(one) for one in tables.agents.values()]),
+            ("unreachable", "slaves", _values(tables.unreachable.values())),
+            ("gone", "slaves", _values(tables.gone.values())),
+            ("machines", "machines", _infos(tables.machines.values())),
+        )
+        if things
+    }
+    if tables.schedule.windows:
+        found["schedules"] = [to_value(tables.schedule)]
+    if tables.quotas:
+        found["quota_configs"] = _values(tables.quotas.values())
+    if tables.weights:
+        found["weights"] = _infos(
+            mesos_pb2.WeightInfo(role=role, weight=weight)
+            for role, weight in tables.weights.items()
+        )
+    capabilities = _capabilities(tables)
+    if capabilities:
+        found["minimum_capabilities"] = [{"capability": name} for name in capabilities]
+    return by_name(found)
+
+
+def _values(messages: Iterable[Message]) -> list[JsonValue]:
+    return [to_value(one) for one in messages]
+
+
+def _infos(messages: Iterable[Message]) -> list[JsonValue]:
+    return [{"info": to_value(one)} for one in messages]
+
+
+def _agent(one: link_pb2.Registry.Agent) -> JsonValue:
+    shown = link_pb2.Registry.Agent()
+    shown.CopyFrom(one)
+    for resource in shown.info.resources:
+        if len(resource.reservations) <= 1:
+            downgrade(resource)
+    value = to_value(shown)
+    # Of the older API only: every agent keeps what it needs to recover.
+    value["info"] = {**to_value(shown.info), "checkpoint": True}
+    return value
+
+
+def _capabilities(tables: RegistryTables) -> list[str]:
+    """Of whatever can be in a registry only since it was first written."""
+    found = []
+    # What is drained is deactivated too.
+    is_deactivated = [one.deactivated for one in tables.agents.values()]
+    is_deactivated += [one.deactivated for one in tables.unreachable.values()]
+    if any(is_deactivated):
+        found.append(_DRAINING)
+    if tables.quotas:
+        found.append(_QUOTA)
+    return found
