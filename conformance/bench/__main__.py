@@ -201,5 +201,35 @@ def zk(
         raise click.ClickException("some cases could not be measured; see FAILED above")
 
 
+@main.command()
+@click.option("--agents", "sizes", multiple=True, type=int, help="1000 and 10000 by default.")
+@click.option("--frameworks", default=100, show_default=True)
+@click.option("--tasks-per-agent", default=20, show_default=True)
+def mesos(sizes: tuple[int, ...], frameworks: int, tasks_per_agent: int) -> None:
+    """Measure a Mesos master with many agents, frameworks and tasks."""
+    from conformance.bench import mesos as master_bench
+
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(master_bench.describe_machine())
+    first = (sizes or (1000,))[0]
+    tasks = first * tasks_per_agent
+    measured = [
+        *(
+            master_bench.measure(
+                agents, frameworks, agents * min(tasks_per_agent, 20_000 // agents)
+            )
+            for agents in sizes or (1000, 10_000)
+        ),
+        master_bench.measure_reads_while_scheduling(
+            first, frameworks, first * tasks_per_agent // 2
+        ),
+        master_bench.measure_failover(first, frameworks, first * tasks_per_agent),
+    ]
+    for figures in measured:
+        console.print(f"{figures.agents} agents, {figures.frameworks} frameworks")
+        for name, value in figures.values.items():
+            console.print(f"  {name:<60} {value}")
+
+
 if __name__ == "__main__":
     main()

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from mesos_compat.allocator import HierarchicalAllocator
 from mesos_compat.cli import logs, master_settings, running
 from mesos_compat.cli.addresses import find_place
 from mesos_compat.cli.version import version_info, version_value
@@ -28,6 +27,7 @@ from mesos_compat.ha.registries import (
 )
 from mesos_compat.ha.session import ZooKeeperSession
 from mesos_compat.http import link_api, system
+from mesos_compat.http.answers import Answer, values
 from mesos_compat.http.driver import MasterDriver, now
 from mesos_compat.http.explaining import ExplainApi
 from mesos_compat.http.files import Attached
@@ -36,15 +36,17 @@ from mesos_compat.http.link_api import LinkApi
 from mesos_compat.http.older_api import OlderApi
 from mesos_compat.http.operator_api import OperatorApi
 from mesos_compat.http.process_api import ProcessApi, Realms
+from mesos_compat.http.requests import Request
 from mesos_compat.http.routing import Routes
 from mesos_compat.http.scheduler_api import SchedulerApi
 from mesos_compat.http.serving import HttpServer
 from mesos_compat.http.streams import RecordStream
+from mesos_compat.http.timing import TimedAllocator, TimedRegistry, Timer
 from mesos_compat.http.tls import TlsSettings
 from mesos_compat.http.verbosity import Verbosity
 from mesos_compat.master import events as ev
 from mesos_compat.master.core import MasterCore
-from mesos_compat.master.views import metrics, prometheus
+from mesos_compat.master.views import metrics, older_registry, prometheus
 from mesos_compat.master.views.view import View
 from mesos_compat.master.views.visible import Visible
 from mesos_compat.wire.v1 import mesos_pb2
@@ -64,10 +66,16 @@ class Master:
         self._log_file = log
         self._settings = master_settings.settings_of(flags)
         dice = random.Random(os.urandom(16))
-        self._allocator = HierarchicalAllocator(
+        self._allocator = TimedAllocator(
             flags.text("allocator") or "",
             master_settings.allocator_options_of(flags),
             dice.randrange,
+        )
+        self._allocator.timer = Timer("allocator/mesos/allocation_run_ms")
+        self._timers = (
+            self._allocator.timer,
+            Timer("registrar/state_fetch_ms"),
+            Timer("registrar/state_store_ms"),
         )
         self._authorizer = master_settings.authorizer_of(flags)
         self._authenticator = master_settings.authenticator_of(flags)
@@ -108,7 +116,7 @@ class Master:
         self.core = MasterCore(
             self._settings, self.info, self._allocator, self._authorizer, os.urandom
         )
-        registry = self._begin_session()
+        registry = TimedRegistry(self._begin_session(), *self._timers[1:])
         self.driver = MasterDriver(self.core, registry, self._end)
         self.leadership = Leadership(self.info, lambda: self.core.state.is_recovered)
         self._add_routes()
@@ -155,11 +163,17 @@ class Master:
         )
         explaining = ExplainApi(self._allocator, self.leadership)
         self._routes.add("/explain", explaining.handle, realms.readonly)
+        self._routes.add(
+            "/registrar(1)/registry", self._tell_registry, realms.readonly, is_own=False
+        )
         ProcessApi(
             version_value(), self._attached, self._verbosity, self._metrics, self._prometheus
         ).add_to(self._routes, realms)
 
     # What is read.
+
+    async def _tell_registry(self, request: Request) -> Answer:
+        return values(older_registry.registry(self.view(request.who)))
 
     def view(self, principal: str | None) -> View:
         """The master as ``principal`` sees it now."""
@@ -173,8 +187,14 @@ class Master:
             flags=self._flags.shown(),
             version=self._version,
             now=now(),
-            measured=system.measure(),
+            measured=self._measured(),
         )
+
+    def _measured(self) -> dict[str, float]:
+        found = system.measure()
+        for timer in self._timers:
+            found.update(timer.metrics())
+        return found
 
     def _metrics(self) -> dict[str, float]:
         return metrics.snapshot(self.view(None))

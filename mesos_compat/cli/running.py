@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -16,6 +17,8 @@ from mesos_compat.flags.loading import Flag, Flags, load, usage
 
 _log = logging.getLogger(__name__)
 
+#: Messages hold no cycles; Python's own thresholds would walk through all tasks all the time.
+_GC_THRESHOLDS: Final = (50_000, 20, 50)
 _STOPPED_BY: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -51,8 +54,11 @@ async def run(program: Program, on_signal: Mapping[int, Callable[[], None]] | No
         loop.add_signal_handler(number, signalled, number)
     for other, react in (on_signal or {}).items():
         loop.add_signal_handler(other, react)
+    gc.set_threshold(*_GC_THRESHOLDS)
     try:
         await program.start()
+        # What is there now stays to the end, and need not be looked at again and again.
+        gc.freeze()
         ended = asyncio.ensure_future(program.wait_ended())
         waiting: list[asyncio.Future[Any]] = [told, ended]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from mesos_compat.errors import invariant
 from mesos_compat.wire.fields import Field, fields_of
 from mesos_compat.wire.json_text import print_double, quote
 
@@ -92,7 +93,9 @@ def _make_printer(descriptor: Descriptor, made: _Printers) -> Print:
 
 def _print_named(print_message: Print, descriptor: Descriptor) -> Print:
     """``print_message`` for all but the types that have no name in Mesos's v1 JSON."""
-    numbers = descriptor.fields_by_name["type"].enum_type.values_by_name
+    kinds = descriptor.fields_by_name["type"].enum_type
+    invariant(kinds is not None, "the type is an enum", message=descriptor.full_name)
+    numbers = kinds.values_by_name  # type: ignore[union-attr]
     unnamed = [numbers[name].number for name in UNNAMED[descriptor.full_name]]
     return lambda message: "{}" if message.type in unnamed else print_message(message)
 

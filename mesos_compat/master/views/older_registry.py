@@ -19,6 +19,8 @@ from mesos_compat.wire import link_pb2
 from mesos_compat.wire.json_dialect import JsonValue, to_value
 from mesos_compat.wire.v1 import mesos_pb2
 
+_Capability = mesos_pb2.MasterInfo.Capability.Type
+
 # What a master must be able to do that is to read such a registry.
 _DRAINING: Final = "AGENT_DRAINING"
 _QUOTA: Final = "QUOTA_V2"
@@ -29,7 +31,7 @@ def registry(view: View) -> JsonValue:
     tables = view.registrar.tables
     found: JsonObject = {}
     if tables.master is not None:
-        found["master"] = {"info": to_value(tables.master)}
+        found["master"] = {"info": _master(tables.master)}
     found |= {
         name: {member: things}
         for name, member, things in (
@@ -42,17 +44,27 @@ def registry(view: View) -> JsonValue:
     }
     if tables.schedule.windows:
         found["schedules"] = [to_value(tables.schedule)]
-    if tables.quotas:
-        found["quota_configs"] = _values(tables.quotas.values())
+    # A quota that was taken back is an empty one.
+    quotas = [one for one in tables.quotas.values() if one.guarantees or one.limits]
+    if quotas:
+        found["quota_configs"] = _values(quotas)
     if tables.weights:
         found["weights"] = _infos(
             mesos_pb2.WeightInfo(role=role, weight=weight)
             for role, weight in tables.weights.items()
         )
-    capabilities = _capabilities(tables)
+    capabilities = [_DRAINING] if _is_any_deactivated(tables) else []
+    if quotas:
+        capabilities.append(_QUOTA)
     if capabilities:
         found["minimum_capabilities"] = [{"capability": name} for name in capabilities]
     return by_name(found)
+
+
+def _master(info: mesos_pb2.MasterInfo) -> JsonValue:
+    # The v1 API's printer does not know the name of the youngest of them.
+    names = [_Capability.Name(one.type) for one in info.capabilities]
+    return {**to_value(info), "capabilities": [{"type": name} for name in names]}
 
 
 def _values(messages: Iterable[Message]) -> list[JsonValue]:
@@ -75,14 +87,8 @@ def _agent(one: link_pb2.Registry.Agent) -> JsonValue:
     return value
 
 
-def _capabilities(tables: RegistryTables) -> list[str]:
-    """Of whatever can be in a registry only since it was first written."""
-    found = []
-    # What is drained is deactivated too.
-    is_deactivated = [one.deactivated for one in tables.agents.values()]
-    is_deactivated += [one.deactivated for one in tables.unreachable.values()]
-    if any(is_deactivated):
-        found.append(_DRAINING)
-    if tables.quotas:
-        found.append(_QUOTA)
-    return found
+def _is_any_deactivated(tables: RegistryTables) -> bool:
+    """Whether an agent is out of use; those that are drained are so too."""
+    return any(one.deactivated for one in tables.agents.values()) or any(
+        one.deactivated for one in tables.unreachable.values()
+    )

@@ -85,9 +85,10 @@ def busy_state() -> MasterState:
 def _replace_offers(state: MasterState) -> None:
     """Some time after the GET_STATE that the rest is taken from, the framework had one offer."""
     (framework,) = state.frameworks.values()
-    for known in (state, framework, *state.agents.values()):
-        known.offers.clear()
     agent_id = next(iter(framework.agent_ids))
+    held = [state.offers, framework.offers, *(one.offers for one in state.agents.values())]
+    for offers in held:
+        offers.clear()
     resources = Resources.parse(OFFERED).allocate("*")
     message = mesos_pb2.Offer(
         id=mesos_pb2.OfferID(value=f"{framework.framework_id.removesuffix('-0000')}-O5"),
@@ -97,8 +98,8 @@ def _replace_offers(state: MasterState) -> None:
         resources=resources,
     )
     offer = Offer(message.id.value, framework.framework_id, agent_id, "*", resources, message)
-    for known in (state, framework, state.agents[agent_id]):
-        known.offers[offer.offer_id] = offer
+    for offers in (state.offers, framework.offers, state.agents[agent_id].offers):
+        offers[offer.offer_id] = offer
 
 
 def busy_view(acls: str | None = None, **changes: Any) -> View:
