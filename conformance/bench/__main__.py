@@ -215,15 +215,11 @@ def mesos(sizes: tuple[int, ...], frameworks: int, tasks_per_agent: int) -> None
     tasks = first * tasks_per_agent
     measured = [
         *(
-            master_bench.measure(
-                agents, frameworks, agents * min(tasks_per_agent, 20_000 // agents)
-            )
+            master_bench.measure(agents, frameworks, min(20_000, agents * tasks_per_agent))
             for agents in sizes or (1000, 10_000)
         ),
-        master_bench.measure_reads_while_scheduling(
-            first, frameworks, first * tasks_per_agent // 2
-        ),
-        master_bench.measure_failover(first, frameworks, first * tasks_per_agent),
+        master_bench.measure_reads_while_scheduling(first, frameworks, tasks // 2),
+        master_bench.measure_failover(first, frameworks, tasks),
     ]
     for figures in measured:
         console.print(f"{figures.agents} agents, {figures.frameworks} frameworks")
