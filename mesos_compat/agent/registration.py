@@ -149,15 +149,16 @@ def registered(context: Context, call: link_pb2.Event.Registered) -> None:
     status_updates.resume(context)
     operations.resume(context)
     for one in call.reconciliations:
-        _reconcile(context, one.framework_id.value, one.task_id.value)
+        _reconcile(context, one)
 
 
-def _reconcile(context: Context, framework_id: str, task_id: str) -> None:
+def _reconcile(context: Context, call: link_pb2.Event.Reconciliation) -> None:
     """The master believes a task to be here."""
+    framework_id, task_id = call.framework_id.value, call.task_id.value
     framework = context.state.frameworks.get(framework_id)
     if framework is not None and framework.find(task_id) is not None:
         return
-    info = _info_of(context, framework_id)
+    info = call.framework if call.HasField("framework") else _info_of(context, framework_id)
     reason = mesos_pb2.TaskStatus.REASON_RECONCILIATION
     tasks.drop(context, info, [task_id], "Reconciliation: task unknown to the agent", reason)
 

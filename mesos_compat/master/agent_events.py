@@ -17,17 +17,18 @@ def registered(
     hostname: str,
     *,
     is_back: bool,
-    expected: Iterable[TaskKey] = (),
+    expected: Iterable[tuple[TaskKey, mesos_pb2.FrameworkInfo]] = (),
 ) -> link_pb2.Event:
     """REGISTERED, or REREGISTERED with the tasks that should be there and were not told of."""
     event = _Event(type=_Event.REREGISTERED if is_back else _Event.REGISTERED)
     event.registered.agent_id.value = agent_id
     event.registered.ping_timeout_seconds = ping_timeout_ms / 1000
     event.registered.master_hostname = hostname
-    for key in expected:
+    for key, info in expected:
         event.registered.reconciliations.add(
             framework_id=mesos_pb2.FrameworkID(value=key.framework_id),
             task_id=mesos_pb2.TaskID(value=key.task_id),
+            framework=info,
         )
     return event
 

@@ -223,7 +223,7 @@ def connect(context: Context, agent: Agent, route: Route, *, is_back: bool) -> N
         context.settings.total_ping_timeout_ms,
         context.state.info.hostname,
         is_back=is_back,
-        expected=reregistration.expected_of(agent) if is_back else (),
+        expected=reregistration.expected_of(context, agent) if is_back else (),
     )
     context.tell_agent(agent, event)
 

@@ -220,9 +220,10 @@ def _bring_up_to_date(context: Context, agent: Agent) -> None:
 # An agent that this master has registered.
 
 
-def expected_of(agent: Agent) -> list[TaskKey]:
+def expected_of(context: Context, agent: Agent) -> list[tuple[TaskKey, mesos_pb2.FrameworkInfo]]:
     """Tasks that should be on an agent and that it did not tell of; see ``_compare``."""
-    return list(agent.missing)
+    frameworks_known = context.state.frameworks
+    return [(key, frameworks_known[key.framework_id].info) for key in agent.missing]
 
 
 def _compare(context: Context, agent: Agent, route: Route, call: link_pb2.Call.Subscribe) -> None:

@@ -191,12 +191,14 @@ class Event(_message.Message):
         reconciliations: _containers.RepeatedCompositeFieldContainer[Event.Reconciliation]
         def __init__(self, agent_id: _Optional[_Union[_mesos_pb2.AgentID, _Mapping]] = ..., ping_timeout_seconds: _Optional[float] = ..., master_hostname: _Optional[str] = ..., reconciliations: _Optional[_Iterable[_Union[Event.Reconciliation, _Mapping]]] = ...) -> None: ...
     class Reconciliation(_message.Message):
-        __slots__ = ("framework_id", "task_id")
+        __slots__ = ("framework_id", "task_id", "framework")
         FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
         TASK_ID_FIELD_NUMBER: _ClassVar[int]
+        FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
         framework_id: _mesos_pb2.FrameworkID
         task_id: _mesos_pb2.TaskID
-        def __init__(self, framework_id: _Optional[_Union[_mesos_pb2.FrameworkID, _Mapping]] = ..., task_id: _Optional[_Union[_mesos_pb2.TaskID, _Mapping]] = ...) -> None: ...
+        framework: _mesos_pb2.FrameworkInfo
+        def __init__(self, framework_id: _Optional[_Union[_mesos_pb2.FrameworkID, _Mapping]] = ..., task_id: _Optional[_Union[_mesos_pb2.TaskID, _Mapping]] = ..., framework: _Optional[_Union[_mesos_pb2.FrameworkInfo, _Mapping]] = ...) -> None: ...
     class Ping(_message.Message):
         __slots__ = ("connected",)
         CONNECTED_FIELD_NUMBER: _ClassVar[int]

@@ -59,6 +59,7 @@ def kill(tasks: int, at_once: int, task_seconds: float, rounds: int, seed: int |
         )
         arena.start_scheduler()
         try:
+            arena.wait_running(min(tasks, at_once))
             done = 0
             for target in itertools.cycle(_TARGETS):
                 if arena.is_done:
@@ -127,11 +128,7 @@ def _wait_for_launches(arena: Arena, before: int) -> None:
 def _finish(arena: Arena) -> None:
     """A scheduler that launches nothing more waits for what is open."""
     arena.start_scheduler()
-    ends = time.monotonic() + 120
-    while not arena.is_done:
-        if time.monotonic() > ends:
-            raise RuntimeError("tasks are left\n" + arena.cluster.logs())
-        time.sleep(0.1)
+    arena.wait_done()
 
 
 if __name__ == "__main__":

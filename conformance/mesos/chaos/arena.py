@@ -63,6 +63,10 @@ class Arena:
             raise RuntimeError(f"the scheduler ended with {self._process.returncode}")
         return True
 
+    def wait_done(self, timeout_s: float = 120.0) -> None:
+        """Wait until the scheduler has ended; raises ``RuntimeError``."""
+        wait_until("all tasks have ended", lambda: self.is_done, self.cluster.logs, timeout_s)
+
     def known(self) -> Known:
         """What the scheduler has written down."""
         return read(self.journal)
@@ -150,6 +154,10 @@ class Arena:
             return f"running {sorted(self.running())}\nreported {sorted(self.reported())}"
 
         return len(wait_until("what is reported is what runs", agree, evidence)) - 1
+
+    def wait_running(self, count: int) -> None:
+        """Wait until so many tasks run."""
+        wait_until(f"{count} tasks run", lambda: len(self.running()) == count, self.cluster.logs)
 
     # The verdict.
 
