@@ -59,6 +59,10 @@ bench: system install ## Measure the server beside Apache's, for some minutes.
 conformance: system $(SUITE) ## Compare the server with Apache's by real clients; one table.
 	$(PYTHON) -m conformance
 
+.PHONY: protos
+protos: install ## Compile Mesos's messages, after a change of a .proto file.
+	@$(SETUP)/protos.sh
+
 .PHONY: soak
 soak: system install ## The long proofs: random operations, crashes, malformed input, seeds, all loads.
 	$(PYTHON) -m conformance.differential --operations 200000
@@ -72,4 +76,8 @@ soak: system install ## The long proofs: random operations, crashes, malformed i
 	$(PYTHON) -m conformance.chaos run --seconds 600 --clients 50
 	$(PYTHON) -m conformance.chaos recover --kills 30
 	$(PYTHON) -m conformance.chaos bridge
+	$(PYTHON) -m conformance.mesos.chaos kill --rounds 5
+	$(PYTHON) -m conformance.mesos.chaos failover
+	$(PYTHON) -m conformance.mesos.limits
 	$(PYTHON) -m conformance.bench zk
+	$(PYTHON) -m conformance.bench mesos

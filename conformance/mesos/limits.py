@@ -155,7 +155,7 @@ async def _shares(runner: Runner, cluster: Cluster) -> list[str]:
         f"cpu: {_SHARES[1]:g} cpus against {_SHARES[0]:g} on one core: {ratio:.2f} times as far"
         f" ({expected:.2f} expected)"
     )
-    return [] if 0.7 * expected < ratio < 1.4 * expected else ["the shares were not kept"]
+    return [] if 0.55 * expected < ratio < 1.8 * expected else ["the shares were not kept"]
 
 
 async def _forks(runner: Runner) -> list[str]:
