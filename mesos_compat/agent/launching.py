@@ -98,9 +98,8 @@ def _whole(
     kept = mesos_pb2.ExecutorInfo()
     kept.CopyFrom(info)
     upgrade_all(kept)
+    # Its type stays as it is, unset too: the master compares it with those of later tasks.
     kept.framework_id.CopyFrom(framework.id)
-    if not kept.HasField("type"):
-        kept.type = mesos_pb2.ExecutorInfo.CUSTOM
     return kept
 
 

@@ -44,6 +44,11 @@ def values(value: JsonValue) -> Answer:
     return Answer(200, encode_value(value).encode("ascii"), ContentType.JSON.value)
 
 
+def json_text(text: str) -> Answer:
+    """JSON that is printed already."""
+    return Answer(200, text.encode("ascii"), ContentType.JSON.value)
+
+
 def message(one: Message, content_type: ContentType) -> Answer:
     """A message in the type that was asked for."""
     return Answer(200, encode(one, content_type), content_type.value)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
-from mesos_compat.http.answers import Answer, told, values
+from mesos_compat.http.answers import Answer, json_text, told, values
 from mesos_compat.http.driver import MasterDriver
 from mesos_compat.http.leading import Leadership
 from mesos_compat.http.requests import Request, only
@@ -18,6 +20,7 @@ from mesos_compat.master.validation import older_calls
 from mesos_compat.master.validation.quota import validate_remove
 from mesos_compat.master.validation.refusal import Refusal
 from mesos_compat.master.views import older
+from mesos_compat.master.views.older_texts import TaskTexts
 from mesos_compat.master.views.view import View
 from mesos_compat.wire.json_dialect import JsonValue
 from mesos_compat.wire.v1 import master_pb2
@@ -37,6 +40,8 @@ _CHANGED_BY: Final[Mapping[str, Mapping[str, Callable[[bytes], master_pb2.Call |
 }
 _REMOVES_QUOTA: Final = "/quota"
 _CHECKS_METHOD: Final = frozenset({*_CHANGED_BY, "/maintenance/status"})
+#: In these are nearly all bytes of a big cluster's answers.
+_WITH_TASKS: Final = ("/state", "/frameworks")
 #: Served by any master; the others are answered by the one that leads.
 _ANYWHERE: Final = frozenset({"/flags"})
 
@@ -56,6 +61,8 @@ class OlderApi:
         self._leadership = leadership
         self._view = view
         self._sharing = Sharing()
+        secret = os.urandom(16).hex()
+        self._texts = {path: TaskTexts(secret) for path in _WITH_TASKS}
 
     def add_to(self, routes: Routes, readonly: str, readwrite: str) -> None:
         """Serve all endpoints; the realms say who may read, and who may change."""
@@ -114,11 +121,15 @@ class OlderApi:
         if read is None:
             return told(404)
 
+        texts = self._texts.get(path)
+
         def build() -> Answer:
-            found = read(self._view(request.who), request.query)
+            printing = texts.begin() if texts is not None else None
+            view = replace(self._view(request.who), printing=printing)
+            found = read(view, request.query)
             if isinstance(found, Refusal):
                 return told(found.status, found.message)
-            return values(found)
+            return values(found) if printing is None else json_text(printing.dumps(found))
 
         query = tuple(sorted(request.query.items()))
         return await self._sharing.share((path, query, request.who), build)

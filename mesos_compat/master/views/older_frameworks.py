@@ -100,9 +100,9 @@ def framework(one: Framework, view: View) -> JsonObject:
     sees = _task_filter(one, view)
     running = (known.message for known in one.tasks.values())
     unreachable = (known.message for known in one.unreachable_tasks.values())
-    made["tasks"] = [task(message) for message in running if sees(message)]
-    made["unreachable_tasks"] = [task(message) for message in unreachable if sees(message)]
-    made["completed_tasks"] = [task(message) for message in one.completed_tasks if sees(message)]
+    made["tasks"] = _tasks(filter(sees, running), view)
+    made["unreachable_tasks"] = _tasks(filter(sees, unreachable), view)
+    made["completed_tasks"] = _tasks(filter(sees, one.completed_tasks), view)
     made["offers"] = [_offer(offer) for offer in one.offers.values()]
     made["executors"] = _executors(one, view)
     if info.HasField("labels"):
@@ -110,6 +110,12 @@ def framework(one: Framework, view: View) -> JsonObject:
     constraints = one.offer_constraints
     made["offer_constraints"] = {} if constraints is None else to_value(constraints)
     return made
+
+
+def _tasks(messages: Iterable[mesos_pb2.Task], view: View) -> JsonValue:
+    if view.printing is not None:
+        return view.printing.tasks(messages)
+    return [task(message) for message in messages]
 
 
 def _task_filter(one: Framework, view: View) -> Callable[[mesos_pb2.Task], bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mesos_compat.allocator.interface import Allocator
 from mesos_compat.master.events import Now
@@ -13,6 +14,9 @@ from mesos_compat.master.settings import MasterSettings
 from mesos_compat.master.state import MasterState
 from mesos_compat.master.views.visible import Visible
 from mesos_compat.wire.v1 import mesos_pb2
+
+if TYPE_CHECKING:
+    from mesos_compat.master.views.older_texts import Printing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,5 @@ class View:
     now: Now
     # What only the shell knows, by full name: ``system/...``, how long stores and runs took.
     measured: Mapping[str, float] = field(default_factory=dict)
+    # What prints lists of tasks for the older endpoints, if the shell wants placeholders for them.
+    printing: Printing | None = None
