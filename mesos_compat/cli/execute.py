@@ -36,6 +36,9 @@ _TERMINAL: Final = (
     mesos_pb2.TASK_GONE_BY_OPERATOR,
 )
 _TYPES: Final = {"json": ContentType.JSON, "protobuf": ContentType.PROTOBUF}
+#: How long a lost master is looked for, and how often.
+_RECONNECT_S: Final = 75.0
+_RETRY_S: Final = 0.5
 _EXECUTOR_RESOURCES: Final = "cpus:0.1;mem:32;disk:32"
 
 
@@ -144,7 +147,10 @@ def _framework(flags: Flags) -> mesos_pb2.FrameworkInfo:
 
 
 class Executing:
-    """One run: launches once, acknowledges all, ends when every task has ended."""
+    """One run: launches once, acknowledges all, ends when every task has ended.
+
+    :meth:`run` may be called again when the master was lost; what was launched goes on.
+    """
 
     def __init__(self, plan: Plan, link: SchedulerLink) -> None:
         self._plan = plan
@@ -174,7 +180,7 @@ class Executing:
         finally:
             for kill in self._kills:
                 kill.cancel()
-        raise MasterRefusedError("the master has ended the subscription")
+        raise ConnectionError("the master has ended the subscription")
 
     async def _offered(self, offer: mesos_pb2.Offer) -> None:
         offered = Resources(offer.resources)
@@ -268,12 +274,29 @@ async def execute(flags: Flags) -> int:
         authorization = f"Basic {base64.b64encode(pair).decode()}"
     tls = TlsSettings(os.environ).client()
     place = await find_master(master)
-    try:
-        async with SchedulerLink(place, content_type, authorization=authorization, tls=tls) as link:
-            return 0 if await Executing(plan, link).run() else 1
-    except (MasterRefusedError, aiohttp.ClientError, OSError) as error:
-        print(f"mesos-execute: the master at {place}: {error}", file=sys.stderr)
-        return 1
+    async with SchedulerLink(place, content_type, authorization=authorization, tls=tls) as link:
+        try:
+            return 0 if await _run(Executing(plan, link), link, master) else 1
+        except (MasterRefusedError, aiohttp.ClientError, OSError) as error:
+            print(f"mesos-execute: the master at {place}: {error}", file=sys.stderr)
+            return 1
+
+
+async def _run(executing: Executing, link: SchedulerLink, master: str) -> bool:
+    """Run to the end, also through losses of the master; raises what ends it."""
+    lost_s = 0.0
+    while True:
+        try:
+            return await executing.run()
+        except (aiohttp.ClientError, OSError) as error:
+            now_s = asyncio.get_running_loop().time()
+            if link.was_open:
+                lost_s = now_s
+            if not link.has_subscribed or now_s - lost_s > _RECONNECT_S:
+                raise
+            print(f"Lost the master ({error}); looking for the one that leads", file=sys.stderr)
+        await asyncio.sleep(_RETRY_S)
+        link.move(await find_master(master))
 
 
 def main() -> None:

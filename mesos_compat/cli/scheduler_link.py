@@ -73,8 +73,8 @@ class SchedulerLink:
         authorization: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        scheme = "https" if tls is not None else "http"
-        self._url = f"{scheme}://{master}{_PATH}"
+        self._scheme = "https" if tls is not None else "http"
+        self._url = f"{self._scheme}://{master}{_PATH}"
         self._content_type = content_type
         self._headers = {"Content-Type": content_type.value, "Accept": content_type.value}
         if authorization is not None:
@@ -82,6 +82,8 @@ class SchedulerLink:
         self._tls: ssl.SSLContext | bool = tls if tls is not None else True
         self._session: aiohttp.ClientSession | None = None
         self._framework_id = ""
+        #: Whether the last attempt to subscribe has succeeded.
+        self.was_open = False
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
@@ -96,6 +98,16 @@ class SchedulerLink:
     ) -> None:
         if self._session is not None:
             await self._session.close()
+
+    @property
+    def has_subscribed(self) -> bool:
+        """Whether the framework has an id, by which it can come back."""
+        return bool(self._framework_id)
+
+    def move(self, master: str) -> None:
+        """Subscribe at another master next, as the same framework."""
+        self._url = f"{self._scheme}://{master}{_PATH}"
+        self._headers.pop("Mesos-Stream-Id", None)
 
     async def _post(self, call: scheduler_pb2.Call) -> aiohttp.ClientResponse:
         if self._session is None:
@@ -117,9 +129,17 @@ class SchedulerLink:
         """Subscribe and yield events until the stream ends; raises :class:`MasterRefusedError`."""
         call = scheduler_pb2.Call(type=scheduler_pb2.Call.SUBSCRIBE)
         call.subscribe.framework_info.CopyFrom(info)
+        if self._framework_id:
+            call.framework_id.value = self._framework_id
+            call.subscribe.framework_info.id.value = self._framework_id
+        self.was_open = False
         response = await self._post(call)
+        if response.status == 503:
+            # It does not lead any more, or not yet.
+            raise ConnectionError(await response.text())
         if response.status != 200:
             raise MasterRefusedError(f"{response.status} {await response.text()}")
+        self.was_open = True
         self._headers["Mesos-Stream-Id"] = response.headers.get("Mesos-Stream-Id", "")
         decoder = Decoder(_RECORD_BYTES_MAX)
         try:
