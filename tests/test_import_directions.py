@@ -32,6 +32,9 @@ PURE = (
     "mesos_compat.allocator",
     "mesos_compat.master",
     "mesos_compat.agent",
+    "mesos_compat.due",
+    "mesos_compat.stories",
+    "mesos_compat.uuids",
 )
 SHELLS = ("zkserver.server", "zkserver.storage", "zkserver.testing", "zkserver.cli")
 #: Package -> all it may import of this project, itself aside.

@@ -6,10 +6,10 @@ to. Nobody but the core makes one.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from mesos_compat import uuids
 from mesos_compat.agent.actions import Action, Checkpoint, SendToMaster
 from mesos_compat.agent.checkpoint import Record
 from mesos_compat.agent.events import Now
@@ -17,37 +17,13 @@ from mesos_compat.agent.metrics import Metrics
 from mesos_compat.agent.settings import AgentSettings
 from mesos_compat.agent.state import AgentState, Phase
 from mesos_compat.agent.timers import Timer, Timers
+from mesos_compat.stories import Stories
 from mesos_compat.wire import link_pb2
 
-# What is remembered of one thing, and of how many things.
-_STORY_LINES_MAX: Final = 32
+# Of how many things it is remembered what happened to them.
 _STORIES_MAX: Final = 10_000
 
 _NS_PER_SECOND: Final = 1_000_000_000
-
-
-class Stories:
-    """The last things that happened to executors, tasks, containers and the agent."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self) -> None:
-        self._lines: dict[str, deque[str]] = {}
-
-    def note(self, key: str, line: str) -> None:
-        """Remember ``line`` about ``key``."""
-        lines = self._lines.pop(key, None)
-        if lines is None:
-            lines = deque(maxlen=_STORY_LINES_MAX)
-            if len(self._lines) >= _STORIES_MAX:
-                # What nothing happened to for longest.
-                del self._lines[next(iter(self._lines))]
-        self._lines[key] = lines
-        lines.append(line)
-
-    def of(self, key: str) -> list[str]:
-        """What is remembered of ``key``, the oldest first."""
-        return list(self._lines.get(key, ()))
 
 
 class Context:
@@ -79,7 +55,7 @@ class Context:
         self.below = below
         self.metrics = Metrics()
         self.timers = Timers()
-        self.stories = Stories()
+        self.stories = Stories(_STORIES_MAX)
         self.now = Now(0, 0)
         self.actions: list[Action] = []
         self._random_bytes = random_bytes
@@ -138,12 +114,8 @@ class Context:
 
     def new_uuid(self) -> bytes:
         """16 bytes of a random UUID, version 4."""
-        raw = bytearray(self._random_bytes(16))
-        raw[6] = raw[6] & 0x0F | 0x40
-        raw[8] = raw[8] & 0x3F | 0x80
-        return bytes(raw)
+        return uuids.version_4(self._random_bytes(uuids.BYTES))
 
     def new_uuid_text(self) -> str:
         """A random UUID as text."""
-        digits = self.new_uuid().hex()
-        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        return uuids.text(self.new_uuid())

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
+from mesos_compat import uuids
 from mesos_compat.executors.events import Now
 from mesos_compat.wire.v1 import mesos_pb2
 
@@ -51,7 +52,7 @@ class TaskStatuses:
             task_id=self._task_id,
             state=state,
             source=mesos_pb2.TaskStatus.SOURCE_EXECUTOR,
-            uuid=_uuid(self._random_bytes(_UUID_BYTES)),
+            uuid=uuids.version_4(self._random_bytes(uuids.BYTES)),
             timestamp=now.wall_ns / _NS_PER_SECOND,
             message=message,
             reason=reason,
@@ -103,11 +104,3 @@ def allocation_environment(task: mesos_pb2.TaskInfo) -> dict[str, str]:
         if resource.allocation_info.HasField("role"):
             return {"MESOS_ALLOCATION_ROLE": resource.allocation_info.role}
     return {}
-
-
-def _uuid(random: bytes) -> bytes:
-    """A UUID of version 4; others than RFC 4122 knows are refused by agents."""
-    raw = bytearray(random)
-    raw[6] = raw[6] & 0x0F | 0x40
-    raw[8] = raw[8] & 0x3F | 0x80
-    return bytes(raw)

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 import aiohttp
 
+from mesos_compat import uuids
 from mesos_compat.agent.settings import CAPABILITIES
 from mesos_compat.http.link_client import LinkClient, LinkRefusedError
 from mesos_compat.resources import Resources
@@ -148,9 +149,6 @@ class FakeAgent:
             del self.tasks[key]
 
     def _tell(self, key: tuple[str, str], state: mesos_pb2.TaskState) -> None:
-        uuid = bytearray(os.urandom(16))
-        uuid[6] = uuid[6] & 0x0F | 0x40
-        uuid[8] = uuid[8] & 0x3F | 0x80
         call = link_pb2.Call(type=link_pb2.Call.STATUS_UPDATE)
         call.status_update.framework_id.value = key[0]
         call.status_update.latest_state = state
@@ -160,7 +158,7 @@ class FakeAgent:
         status.state = state
         status.source = mesos_pb2.TaskStatus.SOURCE_EXECUTOR
         status.timestamp = time.time()
-        status.uuid = bytes(uuid)
+        status.uuid = uuids.version_4(os.urandom(uuids.BYTES))
         self._say(call)
 
 

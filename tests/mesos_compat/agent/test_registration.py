@@ -123,6 +123,18 @@ def test_new_leader_is_told_of_tasks_executors_and_frameworks() -> None:
     assert [one.id.value for one in subscribe.frameworks] == [FRAMEWORK_ID]
 
 
+def test_new_leader_is_told_of_an_executor_as_its_framework_had_it() -> None:
+    agent = Harness().start()
+    launched = custom_task("c1")
+    launched.executor.ClearField("type")
+    agent.run_task(launched)
+    agent.step(ev.MasterDetected(_MASTER))
+    (opened,) = of(agent.wait(1_000), act.OpenLink)
+    # The master refuses the executor's next tasks when it is not the same.
+    (told,) = opened.subscribe.subscribe.executors
+    assert not told.info.HasField("type")
+
+
 def test_new_leader_is_told_of_what_was_there_before() -> None:
     agent = Harness().start()
     launch = agent.running("t1")
