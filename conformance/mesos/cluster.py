@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -22,6 +21,8 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
+
+import psutil
 
 from conformance.ensembles import OurEnsemble
 from conformance.servers import OurServer, free_port
@@ -67,14 +68,11 @@ def wait_until(
 class Member:
     """A master or an agent: a process with a port, a work directory and a log of its own."""
 
-    def __init__(
-        self, name: str, command: Sequence[str], directory: Path, settings: Mapping[str, str]
-    ) -> None:
+    def __init__(self, name: str, command: Sequence[str], directory: Path) -> None:
         self.name = name
         self.port = free_port()
         self.directory = directory
         self.process: subprocess.Popen[bytes] | None = None
-        self._settings = settings
         self._command = [
             *command,
             f"--ip={HOST}",
@@ -119,7 +117,6 @@ class Member:
         self.process = subprocess.Popen(
             self._command,
             cwd=self.directory,
-            env={**os.environ, **self._settings},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -153,8 +150,12 @@ class Member:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """SIGTERM, then by force."""
+        """SIGTERM, then by force. What an agent has launched goes on without it."""
         self._end(signal.SIGTERM)
+
+    def retire(self) -> None:
+        """SIGUSR1: an agent ends for good, and takes all it has launched with it."""
+        self._end(signal.SIGUSR1)
 
     def _end(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -204,9 +205,8 @@ class Member:
 class Cluster:
     """``zookeepers`` servers, ``masters`` masters and ``agents`` agents, as a context manager.
 
-    ``agent_environment`` is added to the environment of the agents, and so reaches executors
-    that look programs up on their path; ``agent_prefix`` is a command that runs the agents, as
-    another user say. The directory and all in it end with the cluster.
+    ``agent_prefix`` is a command that runs the agents, as another user say. The directory and
+    all in it end with the cluster.
     """
 
     def __init__(
@@ -219,7 +219,6 @@ class Cluster:
         master_flags: Sequence[str] = (),
         agent_flags: Sequence[str] = (),
         agent_prefix: Sequence[str] = (),
-        agent_environment: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="mesos-"))
         # Sandboxes are for the tasks' users, who have to get to them.
@@ -233,7 +232,7 @@ class Cluster:
         )
         master = (sys.executable, "-m", "mesos_compat.cli.master", *_MASTER_FLAGS)
         self.masters = [
-            self._member(f"master{number}", (*master, f"--zk={self.zk_url}", *master_flags), {})
+            self._member(f"master{number}", (*master, f"--zk={self.zk_url}", *master_flags))
             for number in range(masters)
         ]
         agent = (
@@ -245,13 +244,12 @@ class Cluster:
             self._member(
                 f"agent{number}",
                 (*agent, f"--runtime_dir={self.directory / f'agent{number}' / 'run'}"),
-                agent_environment or {},
             )
             for number in range(agents)
         ]
 
-    def _member(self, name: str, command: Sequence[str], settings: Mapping[str, str]) -> Member:
-        return Member(name, command, self.directory / name, settings)
+    def _member(self, name: str, command: Sequence[str]) -> Member:
+        return Member(name, command, self.directory / name)
 
     @property
     def zk_url(self) -> str:
@@ -290,15 +288,25 @@ class Cluster:
         tb: TracebackType | None,
     ) -> None:
         if error is not None:
-            print(f"{self.logs()}\n{self.sandbox_texts()}", file=sys.stderr)
+            print(f"{self.logs()}\n{self.sandbox_texts()}", file=sys.stderr, flush=True)
         self.close()
 
     def close(self) -> None:
-        """End all members, agents first, and remove what they left."""
-        for member in reversed(self.members):
-            member.stop()
+        """End all members, agents first with what they have launched, and remove what is left."""
+        for agent in self.agents:
+            agent.retire()
+        self._kill_tasks()
+        for master in self.masters:
+            master.stop()
         self.zookeeper.__exit__(None, None, None)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _kill_tasks(self) -> None:
+        """End what a killed agent has left: the processes whose sandbox lies in our directory."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("MESOS_SANDBOX", "").startswith(f"{self.directory}/"):
+                    process.kill()
 
     def logs(self) -> str:
         """The ends of all members' logs."""

@@ -8,6 +8,7 @@ import pytest
 
 from mesos_compat.master.views import older
 from mesos_compat.master.views.older_texts import TaskTexts
+from mesos_compat.master.views.view import View
 from mesos_compat.wire.json_dialect import JsonValue, encode_value
 from mesos_compat.wire.v1 import mesos_pb2
 from tests.mesos_compat.master.views.older_worlds import busy_state, busy_view
@@ -15,15 +16,15 @@ from tests.mesos_compat.master.views.older_worlds import busy_state, busy_view
 SECRET = "00ff"
 
 
-def printed(texts: TaskTexts, path: str, view: object) -> str:
+def printed(texts: TaskTexts, path: str, view: View) -> str:
     printing = texts.begin()
-    found = older.ENDPOINTS[path](replace(view, printing=printing), {})  # type: ignore[type-var]
+    found = older.ENDPOINTS[path](replace(view, printing=printing), {})
     assert isinstance(found, dict)
     return printing.dumps(found)
 
 
-def anew(path: str, view: object) -> str:
-    found = older.ENDPOINTS[path](view, {})  # type: ignore[arg-type]
+def anew(path: str, view: View) -> str:
+    found = older.ENDPOINTS[path](view, {})
     assert isinstance(found, dict)
     return encode_value(found)
 
