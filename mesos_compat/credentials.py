@@ -1,8 +1,8 @@
-"""Who is who: files of credentials, HTTP authentication, executors' tokens, rate limits.
+"""Who is who: files of credentials, HTTP authentication, executors' tokens.
 
 Pure: contents of files and headers come in as text, answers go out. Source: section 7 of the
 flags' documentation of Mesos (``--credentials``, ``--http_credentials``, ``--credential``,
-``--jwt_secret_key``, ``--rate_limits``), ``BasicAuthenticator`` and ``JWTAuthenticator``.
+``--jwt_secret_key``), ``BasicAuthenticator`` and ``JWTAuthenticator``.
 """
 
 from __future__ import annotations
@@ -258,59 +258,3 @@ def bearer_challenge(realm: str, authorization: str | None, fault: str | None = 
         why = fault if fault == "JWT claims missing" else f"Invalid JWT: {fault}"
     described = why.replace("\\", "\\\\").replace('"', '\\"')
     return f'{challenge}, error="invalid_token", error_description="{described}"'
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """How much a framework's principal may send."""
-
-    # Messages per second; None for as many as it likes.
-    qps: float | None
-    # Messages that may wait; None for as many as there are.
-    capacity: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimits:
-    """``--rate_limits``: by principal, and for all others together."""
-
-    by_principal: Mapping[str, RateLimit]
-    # None: others are not limited.
-    aggregate_default: RateLimit | None = None
-
-    def of(self, principal: str | None) -> RateLimit | None:
-        """What holds for a principal that has a limit of its own, or else for all others."""
-        own = self.by_principal.get(principal) if principal is not None else None
-        return own or self.aggregate_default
-
-
-def parse_rate_limits(text: str) -> RateLimits:
-    """Read ``{"limits": [{"principal", "qps", "capacity"}], "aggregate_default_qps", ...}``.
-
-    Raises :class:`~mesos_compat.errors.FlagError` that names what is wrong.
-    """
-    try:
-        read = loads(text, mesos_pb2.RateLimits)
-    except DecodeError as error:
-        raise FlagError(f"--rate_limits: {error}") from error
-    by_principal: dict[str, RateLimit] = {}
-    for limit in read.limits:
-        if limit.principal in by_principal:
-            raise FlagError(f"--rate_limits: principal '{limit.principal}' comes twice")
-        by_principal[limit.principal] = RateLimit(
-            _qps(limit.qps, "qps") if limit.HasField("qps") else None,
-            limit.capacity if limit.HasField("capacity") else None,
-        )
-    if not read.HasField("aggregate_default_qps"):
-        return RateLimits(by_principal)
-    default = RateLimit(
-        _qps(read.aggregate_default_qps, "aggregate_default_qps"),
-        read.aggregate_default_capacity if read.HasField("aggregate_default_capacity") else None,
-    )
-    return RateLimits(by_principal, default)
-
-
-def _qps(value: float, name: str) -> float:
-    if not 0 < value < float("inf"):
-        raise FlagError(f"--rate_limits: {name} {value:g} must be a positive number")
-    return value

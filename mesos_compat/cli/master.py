@@ -117,7 +117,8 @@ class Master:
             self._settings, self.info, self._allocator, self._authorizer, os.urandom
         )
         registry = TimedRegistry(self._begin_session(), *self._timers[1:])
-        self.driver = MasterDriver(self.core, registry, self._end)
+        fetch_s = self._flags.milliseconds("registry_fetch_timeout") / 1000
+        self.driver = MasterDriver(self.core, registry, self._end, fetch_s)
         self.leadership = Leadership(self.info, lambda: self.core.state.is_recovered)
         self._add_routes()
         whitelist = self._flags.text("whitelist")

@@ -100,6 +100,12 @@ def master_info(flags: Flags, place: Place, port: int, master_id: str) -> mesos_
 
 def authorizer_of(flags: Flags) -> Authorizer:
     """By ``--acls``; raises :class:`FlagError`."""
+    for name in ("authorizers", "authorizer"):
+        if flags.given.get(name, "local") != "local":
+            raise FlagError(
+                f"Failed to load flag '{name}': '{flags.given[name]}' is not local, the only one"
+                " there is"
+            )
     text = flags.text("acls")
     return Authorizer(parse_acls(text) if text is not None else Acls())
 
@@ -126,11 +132,12 @@ def authenticator_of(flags: Flags) -> Authenticator:
 
 
 def _needed(flags: Flags, name: str, credentials: Credentials | None) -> Credentials:
-    if flags.text("http_authenticators") != "basic":
-        raise FlagError(
-            f"Failed to load flag 'http_authenticators': '{flags.text('http_authenticators')}' is"
-            " not basic, the only one there is"
-        )
+    for kind in ("http_authenticators", "http_framework_authenticators"):
+        if flags.given.get(kind, "basic") != "basic":
+            raise FlagError(
+                f"Failed to load flag '{kind}': '{flags.given[kind]}' is not basic, the only one"
+                " there is"
+            )
     if credentials is None:
         raise FlagError(f"Flag '{name}' needs '--credentials'")
     return credentials

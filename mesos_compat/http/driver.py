@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -39,10 +40,17 @@ def now() -> ev.Now:
 class MasterDriver:
     """Steps ``core``; ``on_stop`` hears why the master must end."""
 
-    def __init__(self, core: Core, registry: RegistryStore, on_stop: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        registry: RegistryStore,
+        on_stop: Callable[[str], None],
+        fetch_timeout_s: float | None = None,
+    ) -> None:
         self.core = core
         self._registry = registry
         self._on_stop = on_stop
+        self._fetch_timeout_s = fetch_timeout_s
         self._conversations = Conversations()
         self._stepper: Stepper[ev.Event] = Stepper(self._step, core.next_due_ms, ev.Tick)
 
@@ -120,9 +128,13 @@ class MasterDriver:
 
     async def _fetch(self) -> None:
         try:
-            registry = await self._registry.fetch()
+            async with asyncio.timeout(self._fetch_timeout_s):
+                registry = await self._registry.fetch()
         except (RegistryFailedError, RegistryLostError) as error:
             self.submit(ev.RegistryFailed(str(error)))
+            return
+        except TimeoutError:
+            self.submit(ev.RegistryFailed(f"not fetched within {self._fetch_timeout_s:g} s"))
             return
         self.submit(ev.Recovered(registry))
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesos_compat import credentials
-from mesos_compat.credentials import RateLimit
 from mesos_compat.errors import FlagError
 from mesos_compat.wire.v1 import mesos_pb2
 
@@ -273,32 +272,3 @@ def test_who_is_not_let_in_is_told_why(
 )
 def test_tokens_are_found_in_headers(header: str | None, found: str | None) -> None:
     assert credentials.bearer_token(header) == found
-
-
-def test_rate_limits_are_by_principal_or_for_all_others() -> None:
-    limits = credentials.parse_rate_limits(
-        '{"limits": [{"principal": "p", "qps": 55.5, "capacity": 10}, {"principal": "q"}],'
-        ' "aggregate_default_qps": 33.3, "aggregate_default_capacity": 5}'
-    )
-    assert limits.of("p") == RateLimit(55.5, 10)
-    assert limits.of("q") == RateLimit(None)
-    assert limits.of("other") == limits.of(None) == RateLimit(33.3, 5)
-    assert credentials.parse_rate_limits("{}").of("p") is None
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("[", "syntax error"),
-        ('{"limits": [{"qps": 1}]}', "Missing required fields"),
-        ('{"limits": [{"principal": "p"}, {"principal": "p"}]}', "principal 'p' comes twice"),
-        ('{"limits": [{"principal": "p", "qps": 0}]}', "qps 0 must be a positive number"),
-        ('{"limits": [{"principal": "p", "qps": "Infinity"}]}', "qps inf must be"),
-        ('{"aggregate_default_qps": -1}', "aggregate_default_qps -1 must be"),
-    ],
-)
-def test_rate_limits_that_are_wrong_are_named(text: str, named: str) -> None:
-    with pytest.raises(FlagError) as caught:
-        credentials.parse_rate_limits(text)
-    assert str(caught.value).startswith("--rate_limits: ")
-    assert named in str(caught.value)
