@@ -58,6 +58,8 @@ bench: system install ## Measure the server beside Apache's, for some minutes.
 .PHONY: conformance
 conformance: system $(SUITE) ## Compare the server with Apache's by real clients; one table.
 	$(PYTHON) -m conformance
+	@$(SETUP)/mesos_clients.sh
+	$(PYTHON) -m conformance.mesos
 
 .PHONY: protos
 protos: install ## Compile Mesos's messages, after a change of a .proto file.

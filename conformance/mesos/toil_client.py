@@ -23,6 +23,7 @@ _NAME = "toil-words"
 #: As the workflow has them: six texts are counted, three jobs are held, and there is one each
 #: to split, to gather and to add; one of all fails at its first try.
 _HELD = 3
+_HELD_S_MAX = 180.0
 _FINISHED = 6 + _HELD + 3
 _FAILED = 1
 #: Text n has word k n times k times.
@@ -76,7 +77,12 @@ def _wait_held(cluster: Cluster, marks: Path) -> None:
     def are_held() -> bool:
         return len(list(marks.glob("held-*"))) == _HELD
 
-    wait_until("jobs are held", are_held, lambda: cluster.logs() + cluster.sandbox_texts())
+    wait_until(
+        "jobs are held",
+        are_held,
+        lambda: cluster.logs() + cluster.sandbox_texts(),
+        _HELD_S_MAX,
+    )
 
 
 def _states(framework: Any) -> dict[str, str]:

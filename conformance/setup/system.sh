@@ -42,6 +42,9 @@ look_for_what_is_missing() {
     need '[ -e /usr/include/zookeeper/zookeeper.h ]' libzookeeper-mt-dev
     need '[ -e /usr/lib/zookeeper/bin/cli_mt ]' zookeeper-bin
     need 'has go' golang-go
+    need 'has curl' curl
+    # Runs programs as somebody else than root.
+    need 'has setpriv' util-linux
     need 'has node' nodejs
     need 'has npm' npm
 }

@@ -26,6 +26,7 @@ from mesos_compat.http.conversations import Conversations, StreamForm
 from mesos_compat.http.files import Attached
 from mesos_compat.http.stepping import Stepper, mono_ms
 from mesos_compat.http.streams import RecordStream
+from mesos_compat.wire import link_pb2
 from mesos_compat.wire.media import ContentType
 from mesos_compat.wire.v1 import agent_pb2, mesos_pb2
 
@@ -88,6 +89,8 @@ class AgentDriver:
             places.gc_delay_ms, places.gc_disk_headroom, attached.detach
         )
         self._links: Links | None = None
+        #: Puts what containers use into the answer to a ping.
+        self.measure: Callable[[link_pb2.Call.Pong], None] | None = None
         #: Of what type an answer about a container is wanted, by route.
         self._answer_types: dict[int, ContentType] = {}
 
@@ -200,6 +203,8 @@ class AgentDriver:
             case act.OpenLink():
                 self._links.open(action)
             case act.SendToMaster():
+                if action.call.type == link_pb2.Call.PONG and self.measure is not None:
+                    self.measure(action.call.pong)
                 self._links.send(action.link, action.call)
             case act.CloseLink():
                 self._links.close(action.link)

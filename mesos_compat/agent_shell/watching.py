@@ -12,6 +12,7 @@ from mesos_compat.containers.containerizer import Containerizer
 from mesos_compat.containers.spec import ContainerId, UnknownContainerError
 from mesos_compat.http import system
 from mesos_compat.http.stepping import mono_ms
+from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import mesos_pb2
 
 
@@ -32,6 +33,31 @@ class Statistics(Mapping[ContainerId, mesos_pb2.ResourceStatistics]):
 
     def __len__(self) -> int:
         return len(self._containerizer.containers())
+
+
+class Utilization:
+    """What all containers together really use, from one look to the next."""
+
+    def __init__(self, containerizer: Containerizer) -> None:
+        self._statistics = Statistics(containerizer)
+        #: Of each root container: processor seconds so far, and when that was.
+        self._before: dict[ContainerId, tuple[float, float]] = {}
+
+    def measure(self, pong: link_pb2.Call.Pong) -> None:
+        """Put it into the answer to a ping."""
+        cpus = mem_bytes = 0.0
+        before, self._before = self._before, {}
+        for container_id in list(self._statistics):
+            found = self._statistics.get(container_id)
+            if len(container_id) > 1 or found is None:
+                continue
+            used_s = found.cpus_user_time_secs + found.cpus_system_time_secs
+            self._before[container_id] = used_s, found.timestamp
+            mem_bytes += found.mem_rss_bytes
+            last = before.get(container_id)
+            if last is not None and found.timestamp > last[1]:
+                cpus += max(0.0, used_s - last[0]) / (found.timestamp - last[1])
+        pong.cpus_used, pong.mem_used_bytes = cpus, mem_bytes
 
 
 class Watching:

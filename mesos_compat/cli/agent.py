@@ -18,7 +18,7 @@ from mesos_compat.agent_shell.driver import AgentDriver
 from mesos_compat.agent_shell.executor_api import ExecutorApi
 from mesos_compat.agent_shell.older_api import OlderApi
 from mesos_compat.agent_shell.operator_api import OperatorApi
-from mesos_compat.agent_shell.watching import Watching
+from mesos_compat.agent_shell.watching import Utilization, Watching
 from mesos_compat.cli import agent_settings, logs, running
 from mesos_compat.cli.addresses import find_place
 from mesos_compat.cli.master_settings import authorizer_of
@@ -91,6 +91,7 @@ class Agent:
         self.driver = AgentDriver(
             self.core, self._containerizer, self._attached, self._places, self._end
         )
+        self.driver.measure = Utilization(self._containerizer).measure
         self._watching = Watching(
             self.core,
             self._containerizer,

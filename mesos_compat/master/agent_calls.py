@@ -30,6 +30,8 @@ def called(context: Context, event: AgentCalled) -> Agent | None:
     call = event.call
     match call.type:
         case _Call.PONG:
+            agent.cpus_measured = call.pong.cpus_used
+            agent.mem_measured_bytes = call.pong.mem_used_bytes
             agent_health.answered(context, agent)
         case _Call.UNREGISTER:
             context.metrics.count("messages_unregister_slave")
@@ -48,17 +50,25 @@ def called(context: Context, event: AgentCalled) -> Agent | None:
 
 
 def update(context: Context, agent: Agent, call: link_pb2.Call.UpdateAgent) -> None:
-    """UPDATE_AGENT: what the agent has by now, which ends the offers of anything else."""
+    """UPDATE_AGENT: what the agent has by now, which ends the offers of anything else.
+
+    As long as its version of that is the one that it is sent operations with, our books may have
+    operations that it had not when it said this. A new version says that our books are wrong:
+    what it was sent with the old one it has done already, or will drop.
+    """
     context.metrics.count("messages_update_slave")
+    is_new = call.HasField("resource_version") and call.resource_version != agent.resource_version
     if call.HasField("resource_version"):
         agent.resource_version = call.resource_version
-    total = Resources(call.resources) + Resources(call.oversubscribed)
     is_ahead = any(
         one.message.latest_status.state not in TERMINAL_OPERATION_STATES
         for one in agent.operations.values()
     )
-    # Our books have operations already that the agent had not when it said this.
-    if not call.resources or is_ahead or total == agent.total:
+    has = Resources(call.resources)
+    if not call.resources or (is_ahead and not is_new):
+        has = agent.total.nonrevocable()
+    total = has + Resources(call.oversubscribed)
+    if total == agent.total:
         return
     offering.rescind_all(context, agent.offers.values())
     agent.total = total

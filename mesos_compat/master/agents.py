@@ -104,7 +104,7 @@ def _register(context: Context, route: Route, call: link_pb2.Call.Subscribe) -> 
     known = state.agents.get(state.agents_by_pid.get(pid, ""))
     if known is not None and _is_unused(known) and _is_as_before(known, call):
         # It has not heard that it is registered.
-        connect(context, known, route, is_back=False)
+        _register_again(context, known, route, call)
         return
     if known is not None:
         why = "a new agent registered at the same address"
@@ -129,19 +129,31 @@ def _is_as_before(agent: Agent, call: link_pb2.Call.Subscribe) -> bool:
     return before == call.agent and agent.version == call.version
 
 
+def _register_again(
+    context: Context, agent: Agent, route: Route, call: link_pb2.Call.Subscribe
+) -> None:
+    was_active = agent.is_active
+    told = link_pb2.Call.Subscribe()
+    told.CopyFrom(call)
+    told.agent.id.value = agent.agent_id
+    reregistration.update(context, agent, told)
+    connect(context, agent, route, is_back=False)
+    if agent.is_active and not was_active:
+        context.allocator.activate_agent(agent.agent_id)
+
+
 def supersede(
     context: Context, waiting: Registration, route: Route, call: link_pb2.Call.Subscribe
 ) -> None:
     """The same agent asks once more, before it was answered."""
-    if waiting.route is not None:
-        context.emit(Reply(waiting.route, 409, "Another SUBSCRIBE of this agent came after"))
+    context.emit(Reply(waiting.route, 409, "Another SUBSCRIBE of this agent came after"))
     waiting.route, waiting.subscribe = route, call
 
 
 def _registered(context: Context, pid: str, admitted: mesos_pb2.AgentInfo) -> None:
     """A new agent is in the registry."""
     registration = context.state.registering.pop(pid)
-    if registration.route is not None and is_down(context, registration.subscribe):
+    if is_down(context, registration.subscribe):
         # Its machine has gone down meanwhile.
         context.store(RemoveAgent(admitted.id.value), lambda _changed: None)
         turn_away(context, registration.route, "Machine is `DOWN`")
@@ -150,10 +162,7 @@ def _registered(context: Context, pid: str, admitted: mesos_pb2.AgentInfo) -> No
     take_in(context, agent)
     tell_allocator(context, agent)
     context.metrics.count("slave_registrations")
-    if registration.route is not None:
-        connect(context, agent, registration.route, is_back=False)
-    else:
-        disconnect(context, agent)
+    connect(context, agent, registration.route, is_back=False)
     stream.agent_added(context, agent)
 
 

@@ -122,9 +122,13 @@ def _wishes_fault(
 
 
 def _new_id(context: Context) -> str:
-    number = context.state.next_framework
-    context.state.next_framework = number + 1
-    return f"{context.state.info.id}-{number:04d}"
+    state = context.state
+    while True:
+        framework_id = f"{state.info.id}-{state.next_framework:04d}"
+        state.next_framework += 1
+        # Somebody may have brought an id of his own that looks like one of ours.
+        if framework_id not in state.frameworks and framework_id not in state.completed_frameworks:
+            return framework_id
 
 
 def _make(context: Context, info: mesos_pb2.FrameworkInfo) -> Framework:

@@ -133,27 +133,39 @@ def status_update(context: Context, agent: Agent, call: link_pb2.Call.OperationS
     context.metrics.count("messages_operation_status_update")
     operation = agent.operations.get(call.operation_uuid.value)
     context.metrics.valid("operation_status_updates", is_valid=operation is not None)
-    framework = None
-    if call.HasField("framework_id"):
-        framework = context.state.frameworks.get(call.framework_id.value)
-    status = call.status
-    latest = call.latest_status if call.HasField("latest_status") else status
+    told = call if operation is None else _completed(call, operation)
+    status = told.status
     if operation is not None:
-        _take_over(context, operation, status, latest)
+        _take_over(context, operation, status, told.latest_status)
+    framework = None
+    if told.HasField("framework_id"):
+        framework = context.state.frameworks.get(told.framework_id.value)
     is_wanted = framework is not None and status.HasField("operation_id")
+    is_orphan = not is_wanted and _is_orphan(context, told)
     if framework is not None and is_wanted:
         context.tell(framework, scheduler_events.update_operation_status(status))
-    elif status.HasField("uuid") and _is_orphan(context, call):
-        event = agent_events.acknowledge_operation(status.uuid.value, call.operation_uuid.value)
-        context.tell_agent(agent, event)
-        if operation is not None and status.state in TERMINAL_OPERATION_STATES:
-            remove(context, operation)
-    if (
-        operation is not None
-        and status.state in TERMINAL_OPERATION_STATES
-        and not status.HasField("uuid")
-    ):
+    elif is_orphan and status.HasField("uuid"):
+        uuid = call.operation_uuid.value
+        context.tell_agent(agent, agent_events.acknowledge_operation(status.uuid.value, uuid))
+    # Without a uuid it will not be acknowledged.
+    is_over = is_orphan or not status.HasField("uuid")
+    if operation is not None and is_over and status.state in TERMINAL_OPERATION_STATES:
         remove(context, operation)
+
+
+def _completed(
+    call: link_pb2.Call.OperationStatus, operation: Operation
+) -> link_pb2.Call.OperationStatus:
+    """``call`` with what is known of the operation; an agent that never got it knows nothing."""
+    told = link_pb2.Call.OperationStatus()
+    told.CopyFrom(call)
+    if operation.framework_id is not None:
+        told.framework_id.value = operation.framework_id
+    if operation.operation_id is not None:
+        told.status.operation_id.value = operation.operation_id
+    if not told.HasField("latest_status"):
+        told.latest_status.CopyFrom(told.status)
+    return told
 
 
 def _take_over(
@@ -174,10 +186,10 @@ def _take_over(
 
 
 def _is_orphan(context: Context, call: link_pb2.Call.OperationStatus) -> bool:
-    if not call.HasField("framework_id"):
-        return True
-    framework_id = call.framework_id.value
-    return framework_id in context.state.completed_frameworks
+    return (
+        not call.HasField("framework_id")
+        or call.framework_id.value in context.state.completed_frameworks
+    )
 
 
 def acknowledge(

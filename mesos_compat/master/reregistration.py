@@ -77,8 +77,6 @@ def _admitted(context: Context, agent_id: str) -> None:
     state = context.state
     registration = state.reregistering.pop(agent_id)
     route, call = registration.route, registration.subscribe
-    if route is None:
-        return
     known = state.agents.get(agent_id)
     if known is None and agents.is_down(context, call):
         # Its machine has gone down meanwhile.
@@ -229,7 +227,7 @@ def expected_of(context: Context, agent: Agent) -> list[tuple[TaskKey, mesos_pb2
 def _compare(context: Context, agent: Agent, route: Route, call: link_pb2.Call.Subscribe) -> None:
     state = context.state
     was_active = agent.is_active
-    _update(context, agent, call)
+    update(context, agent, call)
     reported = {TaskKey(task.framework_id.value, task.task_id.value): task for task in call.tasks}
     agent.missing = tuple(
         key
@@ -260,7 +258,7 @@ def _is_unwanted(agent: Agent, key: TaskKey, message: mesos_pb2.Task) -> bool:
     )
 
 
-def _update(context: Context, agent: Agent, call: link_pb2.Call.Subscribe) -> None:
+def update(context: Context, agent: Agent, call: link_pb2.Call.Subscribe) -> None:
     """Take over what the agent says of itself."""
     state = context.state
     del state.agents_by_pid[agent.pid]

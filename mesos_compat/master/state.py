@@ -208,6 +208,9 @@ class Agent:
     # Pings that it has not answered, and whether it has answered the last one.
     missed_pings: int = 0
     has_answered: bool = True
+    # What its containers really use, as it said last.
+    cpus_measured: float = 0.0
+    mem_measured_bytes: float = 0.0
     # By framework id.
     tasks: dict[str, dict[str, Task]] = field(default_factory=dict)
     executors: dict[str, dict[str, mesos_pb2.ExecutorInfo]] = field(default_factory=dict)
@@ -275,7 +278,7 @@ class Machine:
 class Registration:
     """An agent that waits until the registry has it; the newest stream counts."""
 
-    route: Route | None
+    route: Route
     subscribe: link_pb2.Call.Subscribe
 
 

@@ -18,7 +18,7 @@ class Calls(_message.Message):
     def __init__(self, stream_id: _Optional[str] = ..., calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("type", "subscribe", "update_agent", "status_update", "operation_status", "executor_message", "exited_executor")
+    __slots__ = ("type", "subscribe", "update_agent", "status_update", "operation_status", "executor_message", "exited_executor", "pong")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         UNKNOWN: _ClassVar[Call.Type]
@@ -76,6 +76,13 @@ class Call(_message.Message):
         info: _mesos_pb2.FrameworkInfo
         tasks: _containers.RepeatedCompositeFieldContainer[_mesos_pb2.Task]
         def __init__(self, info: _Optional[_Union[_mesos_pb2.FrameworkInfo, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[_mesos_pb2.Task, _Mapping]]] = ...) -> None: ...
+    class Pong(_message.Message):
+        __slots__ = ("cpus_used", "mem_used_bytes")
+        CPUS_USED_FIELD_NUMBER: _ClassVar[int]
+        MEM_USED_BYTES_FIELD_NUMBER: _ClassVar[int]
+        cpus_used: float
+        mem_used_bytes: float
+        def __init__(self, cpus_used: _Optional[float] = ..., mem_used_bytes: _Optional[float] = ...) -> None: ...
     class UpdateAgent(_message.Message):
         __slots__ = ("resources", "resource_version", "operations", "oversubscribed")
         RESOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -132,6 +139,7 @@ class Call(_message.Message):
     OPERATION_STATUS_FIELD_NUMBER: _ClassVar[int]
     EXECUTOR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     EXITED_EXECUTOR_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
     type: Call.Type
     subscribe: Call.Subscribe
     update_agent: Call.UpdateAgent
@@ -139,7 +147,8 @@ class Call(_message.Message):
     operation_status: Call.OperationStatus
     executor_message: Call.ExecutorMessage
     exited_executor: Call.ExitedExecutor
-    def __init__(self, type: _Optional[_Union[Call.Type, str]] = ..., subscribe: _Optional[_Union[Call.Subscribe, _Mapping]] = ..., update_agent: _Optional[_Union[Call.UpdateAgent, _Mapping]] = ..., status_update: _Optional[_Union[Call.StatusUpdate, _Mapping]] = ..., operation_status: _Optional[_Union[Call.OperationStatus, _Mapping]] = ..., executor_message: _Optional[_Union[Call.ExecutorMessage, _Mapping]] = ..., exited_executor: _Optional[_Union[Call.ExitedExecutor, _Mapping]] = ...) -> None: ...
+    pong: Call.Pong
+    def __init__(self, type: _Optional[_Union[Call.Type, str]] = ..., subscribe: _Optional[_Union[Call.Subscribe, _Mapping]] = ..., update_agent: _Optional[_Union[Call.UpdateAgent, _Mapping]] = ..., status_update: _Optional[_Union[Call.StatusUpdate, _Mapping]] = ..., operation_status: _Optional[_Union[Call.OperationStatus, _Mapping]] = ..., executor_message: _Optional[_Union[Call.ExecutorMessage, _Mapping]] = ..., exited_executor: _Optional[_Union[Call.ExitedExecutor, _Mapping]] = ..., pong: _Optional[_Union[Call.Pong, _Mapping]] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("type", "registered", "ping", "run_task", "run_task_group", "kill_task", "acknowledge", "apply_operation", "acknowledge_operation", "reconcile_operations", "framework_message", "shutdown_executor", "shutdown_framework", "update_framework", "drain", "shutdown")

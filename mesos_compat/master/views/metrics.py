@@ -155,6 +155,24 @@ def _resources(state: MasterState) -> Iterator[tuple[str, float]]:
             allocated = used.firm[name] + used.revocable[name]
             ratio = allocated / (total.firm[name] + total.revocable[name])
             yield f"mesozoic/resource_allocation_ratio/{name}", ratio
+    yield from _utilization(state)
+
+
+def _utilization(state: MasterState) -> Iterator[tuple[str, float]]:
+    """What containers really use of all there is, as agents have measured it."""
+    total = sum((agent.total for agent in state.agents.values()), Resources())
+    cpus, mem = total.amount("cpus") / 1000, total.amount("mem") / 1000 * (1 << 20)
+    agents = state.agents.values()
+    if cpus:
+        yield (
+            "mesozoic/resource_utilization/cpus",
+            sum(agent.cpus_measured for agent in agents) / cpus,
+        )
+    if mem:
+        yield (
+            "mesozoic/resource_utilization/mem",
+            sum(agent.mem_measured_bytes for agent in agents) / mem,
+        )
 
 
 def _operation_counters(view: View) -> Iterator[tuple[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import aiohttp
 import pytest
 
 from conformance.mesos.rawscheduler import Json, RawScheduler, command_task
@@ -149,3 +150,22 @@ def test_cluster_in_a_thread(mesos_cluster: EmbeddedCluster) -> None:
     mesos_cluster.restart_agent()
     mesos_cluster.wait_for_agents(1)
     assert mesos_cluster.url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.asyncio
+async def test_master_knows_what_containers_really_use() -> None:
+    flags = {**FAST, "agent_ping_timeout": "1secs"}
+    async with Cluster(master_flags=flags) as cluster:
+        runner = Runner(cluster)
+        async with runner.raw, aiohttp.ClientSession() as session:
+            runner.launch(command_task("one", "while :; do :; done", 1.0))
+            await runner.wait_state("one", "TASK_RUNNING")
+            async with asyncio.timeout(30):
+                while True:
+                    async with session.get(f"{cluster.url}/metrics/snapshot") as answer:
+                        found = await answer.json()
+                    if found["mesozoic/resource_utilization/cpus"] > 0.01:
+                        break
+                    await asyncio.sleep(0.1)
+            assert found["mesozoic/resource_utilization/mem"] > 0
+            assert 0.2 < found["mesozoic/resource_allocation_ratio/cpus"] < 0.3

@@ -175,6 +175,31 @@ def test_frameworks_tasks_and_executors_are_told_only_to_who_may_see_them() -> N
     assert len(shown["tasks"]) == 1
 
 
+def test_tasks_that_cannot_be_reached_are_told_only_to_who_may_see_them() -> None:
+    state = busy_state()
+    framework = the_framework(state)
+    framework.unreachable_tasks["st1"] = framework.tasks.pop("st1")
+    hidden = busy_view(hiding("view_tasks", "users", "else"), state=state)
+    (shown,) = told(hidden, "/frameworks")["frameworks"]
+    assert shown["unreachable_tasks"] == []
+
+
+def test_a_framework_id_chooses_among_those_that_run_and_those_that_are_over() -> None:
+    state = busy_state()
+    runs = the_framework(state).framework_id
+    for framework_id in ("over", "long-over"):
+        info = mesos_pb2.FrameworkInfo(user="root", name=framework_id)
+        state.completed_frameworks[framework_id] = Framework(framework_id, info)
+
+    def found(framework_id: str) -> tuple[list[str], list[str]]:
+        answer = told(busy_view(state=state), "/frameworks", framework_id=framework_id)
+        running, over = answer["frameworks"], answer["completed_frameworks"]
+        return [one["id"] for one in running], [one["id"] for one in over]
+
+    assert found(runs) == ([runs], [])
+    assert found("over") == ([], ["over"])
+
+
 def test_an_unknown_framework_id_finds_none() -> None:
     answer = told(busy_view(), "/frameworks", framework_id="nope")
     assert answer == {"frameworks": [], "completed_frameworks": [], "unregistered_frameworks": []}
