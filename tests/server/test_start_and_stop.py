@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.server.harness import (
 from zkserver.errors import StartError
 from zkserver.server import app
 from zkserver.server.app import Server
+from zkserver.server.loop import Loop
 from zkserver.storage import DirectoryLocked, DiskFailed, DiskFile, OsDisk
 from zkserver.wire.opcodes import Op
 
@@ -199,3 +201,20 @@ def test_ttl_znode_goes_when_its_time_is_over_and_its_watcher_is_told(tmp_path: 
         wait_until(lambda: not client.exists(b"/short"), "the TTL znode to go")
         assert client.events in ([(2, b"/short")], [])
         assert client.exists(b"/long")
+
+
+def test_idle_server_sleeps_between_its_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = {"turn": 0, "keep_house": 0}
+    for name in counts:
+        whole = getattr(Loop, name)
+
+        def counted(self: Loop, time_ms: int, *, name: str = name, whole: Any = whole) -> None:
+            counts[name] += 1
+            whole(self, time_ms)
+
+        monkeypatch.setattr(Loop, name, counted)
+    with running(tmp_path):
+        wait_until(lambda: counts["keep_house"] >= 8, "rounds of housekeeping")
+    assert counts["turn"] < 10 * counts["keep_house"]

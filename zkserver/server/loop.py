@@ -107,10 +107,10 @@ class Loop:
         """Serve until :meth:`stop`; raises ``DiskFailed`` when the log cannot be written."""
         interval = min(_HOUSEKEEPING_MS, max(10, self.config.tick_time_ms // 2))
         now = monotonic_ms()
-        next_round = now + interval
-        next_tick = now if self.peers is not None else next_round + interval
+        next_round, next_tick = now + interval, now
         while not self.stopping:
-            wait = max(0, min(next_round, next_tick) - now)
+            due = next_round if self.peers is None else min(next_round, next_tick)
+            wait = max(0, due - now)
             if self.peers is not None and self.peers.has_news:
                 wait = min(wait, _NEWS_MS)
             self.turn(_LINGER_POLL_MS if self.committer.lingers else wait)
