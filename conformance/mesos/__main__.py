@@ -20,7 +20,7 @@ from rich.table import Table
 
 from conformance import mesos
 from conformance.clients.compare import ClientUnavailable
-from conformance.mesos.jobs import Client
+from conformance.mesos.jobs import Client, heed_termination
 
 
 class Verdict(StrEnum):
@@ -73,6 +73,7 @@ def main(only_prepare: bool, names: tuple[str, ...]) -> None:
     clients = {client.name: client for client in find_clients()}
     if unknown := [name for name in names if name not in clients]:
         raise click.UsageError(f"no client {', '.join(unknown)}; there are {', '.join(clients)}")
+    heed_termination()
     verdicts = set()
     for name in names or clients:
         began = time.monotonic()

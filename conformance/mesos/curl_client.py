@@ -28,6 +28,8 @@ _STREAM_ID = "mesos-stream-id"
 #: No curl outlives this; a stream is never needed for as long.
 _CURL_S_MAX = 90
 _TASK_CPUS = 0.5
+_AGENT_CPUS = 4.0
+_AGENT_RESOURCES = f"cpus:{_AGENT_CPUS};mem:1024;disk:1024"
 
 Document = dict[str, Any]
 
@@ -85,6 +87,8 @@ class Subscription:
             *("--header", f"Accept: {encoding.media_type}", url),
         )
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        # Offers come when the master likes, so those that came before they were asked for are kept.
+        self._offers: list[Document] = []
         self.framework_id: Document = self.wait_event("SUBSCRIBED")["framework_id"]
 
     def __enter__(self) -> Self:
@@ -120,7 +124,18 @@ class Subscription:
         while source is not None and (line := source.readline()):
             record = source.read(int(line))
             check(len(record) == int(line), "a record is as long as it says", line, record)
-            yield self._encoding.decode(record)
+            event = self._encoding.decode(record)
+            self._keep_offers(event)
+            yield event
+
+    def _keep_offers(self, event: Document) -> None:
+        if event["type"] == "OFFERS":
+            offers = event["offers"]["offers"]
+            check(len(offers) == 1, "one agent, one offer", offers)
+            self._offers += offers
+        if event["type"] == "RESCIND":
+            gone = event["rescind"]["offer_id"]
+            self._offers = [offer for offer in self._offers if offer["id"] != gone]
 
     def wait_event(self, kind: str) -> Document:
         """The body of the next event of this kind; raises ``RuntimeError`` without one."""
@@ -132,10 +147,10 @@ class Subscription:
         raise RuntimeError(f"the stream ended without {kind}; it brought {seen}")
 
     def wait_offer(self) -> Document:
-        """The next offer."""
-        offers = self.wait_event("OFFERS")["offers"]
-        check(len(offers) == 1, "one agent, one offer", offers)
-        return dict(offers[0])
+        """The oldest offer that was not asked for yet; raises ``RuntimeError`` without one."""
+        if not self._offers:
+            self.wait_event("OFFERS")
+        return self._offers.pop(0)
 
     def wait_update(self, task: str, state: str, *, acknowledge: bool = True) -> Document:
         """The next update, which must be this one; it is acknowledged if it asks for that."""
@@ -193,7 +208,7 @@ def _launch(offer: Document, name: str, command: str) -> Document:
 
 def run(say: Callable[[str], None]) -> None:
     """Both jobs; raises ``RuntimeError`` when one cannot be done."""
-    with Cluster(masters=2) as cluster:
+    with Cluster(masters=2, agent_resources=_AGENT_RESOURCES) as cluster:
         _ask_plainly(cluster, say)
         for encoding in (JSON, PROTOBUF):
             _schedule(cluster, encoding, say)
@@ -264,8 +279,12 @@ def _finish_a_task(stream: Subscription, agent: Member) -> None:
 
 
 def _keep_offers_away(stream: Subscription) -> None:
-    offer = stream.wait_offer()
-    stream.call("DECLINE", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 3600}})
+    """Decline all that the agent has, in as many offers as it comes in; then ask for it again."""
+    cpus = 0.0
+    while cpus < _AGENT_CPUS:
+        offer = stream.wait_offer()
+        cpus += sum(one["scalar"]["value"] for one in offer["resources"] if one["name"] == "cpus")
+        stream.call("DECLINE", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 3600}})
     stream.call("SUPPRESS")
     stream.call("REVIVE")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -148,8 +149,19 @@ class Program:
         self._errors.close()
 
 
+def heed_termination() -> None:
+    """From now on SIGTERM ends this process as ctrl-C would, with all clusters it has started."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        del frame
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def main(client: Client) -> NoReturn:
     """The command line of a client's module: what happened, a verdict, and 0 or 1."""
+    heed_termination()
     print(f"{client.name}: preparing", flush=True)
     try:
         client.prepare()

@@ -6,6 +6,7 @@ loss of the leading master and of an agent; the library's driver for operators w
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable
 
@@ -29,11 +30,12 @@ def run(say: Callable[[str], None]) -> None:
         operator = (python, PROGRAMS / "pymesos_operator.py", cluster.leader().address)
         executor = f"exec {shlex.quote(str(python))} {PROGRAMS / 'pymesos_executor.py'}"
         scheduler = (python, PROGRAMS / "pymesos_scheduler.py", cluster.zk_url, executor)
-        with (
-            Program(operator, cluster.directory) as watcher,
-            Program(scheduler, cluster.directory) as program,
-        ):
+        with contextlib.ExitStack() as programs:
+            watcher = programs.enter_context(Program(operator, cluster.directory))
             _ask_as_operator(watcher, cluster, say)
+            # Whoever subscribes from now on is news.
+            watcher.wait_line("watching")
+            program = programs.enter_context(Program(scheduler, cluster.directory))
             framework_id = program.wait_line("registered")
             _square(program, say)
             _watch(watcher, say)

@@ -109,7 +109,7 @@ class RawScheduler:
             self._stream_id = response.headers["Mesos-Stream-Id"]
             await self._read(response)
 
-    async def _post(self, call: Json) -> aiohttp.ClientResponse:
+    async def _post(self, call: Json, redirects: int = 5) -> aiohttp.ClientResponse:
         assert self._session is not None
         headers = {"Content-Type": "application/json"}
         if self._stream_id:
@@ -119,8 +119,10 @@ class RawScheduler:
         )
         if response.status == 307:
             response.release()
+            if not redirects:
+                raise ConnectionError("redirected in circles")
             self._url = f"http:{response.headers['Location']}"
-            return await self._post(call)
+            return await self._post(call, redirects - 1)
         return response
 
     async def _read(self, response: aiohttp.ClientResponse) -> None:

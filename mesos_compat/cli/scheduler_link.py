@@ -123,7 +123,8 @@ class SchedulerLink:
             response.release()
             scheme = self._url.partition(":")[0]
             self._url = f"{scheme}:{location}" if location.startswith("//") else location
-        raise MasterRefusedError(f"{self._url}: redirected in circles")
+        # As masters do while they disagree about who leads.
+        raise ConnectionError(f"{self._url}: redirected in circles")
 
     async def subscribe(self, info: mesos_pb2.FrameworkInfo) -> AsyncIterator[scheduler_pb2.Event]:
         """Subscribe and yield events until the stream ends; raises :class:`MasterRefusedError`."""

@@ -34,6 +34,11 @@ def told(status: int, message: str = "") -> Answer:
     return Answer(status, message.encode(), _PLAIN)
 
 
+def not_there() -> Answer:
+    """404 with nothing, whose type is said all the same: of files that are not there."""
+    return Answer(404, b"", _PLAIN)
+
+
 def said(status: int) -> Answer:
     """A status in words: ``404 Not Found.``."""
     return told(status, f"{status} {HTTPStatus(status).phrase}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from mesos_compat.http.answers import Answer, said, told
+from mesos_compat.http.answers import Answer, not_there, said, told
 from mesos_compat.http.files import Attached, FileInfo, Hidden, list_directory, read_part
 from mesos_compat.wire.v1 import agent_pb2, master_pb2, mesos_pb2
 
@@ -27,8 +27,7 @@ async def list_files(
 def _hidden(why: Hidden) -> Answer:
     if why is Hidden.FORBIDDEN:
         return said(403)
-    # Mesos names the type of this nothing.
-    return Answer(404)
+    return not_there()
 
 
 def _message(info: FileInfo) -> mesos_pb2.FileInfo:

@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from mesos_compat.http.answers import Answer, said, told, values
+from mesos_compat.http.answers import Answer, not_there, said, told, values
 from mesos_compat.http.requests import Request
 from mesos_compat.wire.json_dialect import JsonValue
 
@@ -172,7 +172,7 @@ class FilesApi:
             return told(400, "Expecting 'path=value' in query.\n")
         real = self.attached.resolve(virtual, request.who)
         if isinstance(real, Hidden):
-            return Answer(404) if real is Hidden.MISSING else said(403)
+            return not_there() if real is Hidden.MISSING else said(403)
         found = await asyncio.to_thread(list_directory, _clean(virtual), real)
         return values([one.value() for one in found])
 
@@ -192,7 +192,7 @@ class FilesApi:
             return told(400, f"Negative length provided: {length}.\n")
         real = self.attached.resolve(virtual, request.who)
         if isinstance(real, Hidden):
-            return Answer(404) if real is Hidden.MISSING else said(403)
+            return not_there() if real is Hidden.MISSING else said(403)
         if real.is_dir():
             return told(400, "Cannot read a directory.\n")
         try:

@@ -23,6 +23,17 @@ class Leadership:
         """Whether it is us."""
         return self.leader is not None and self.leader.id == self.own.id
 
+    @property
+    def _is_our_past(self) -> bool:
+        """Whether who leads was where we are now: it has ended, and its session has not yet."""
+        leader, own = self.leader, self.own
+        return (
+            leader is not None
+            and leader.id != own.id
+            and bool(own.address.ip)
+            and (leader.address.ip, leader.address.port) == (own.address.ip, own.address.port)
+        )
+
     def _place(self) -> str:
         leader = self.leader or self.own
         host = leader.hostname or leader.address.hostname or leader.address.ip
@@ -33,7 +44,7 @@ class Leadership:
         """Where to ask instead, if we do not lead; it is asked in the process's own name."""
         if self.leads:
             return None
-        if self.leader is None:
+        if self.leader is None or self._is_our_past:
             return told(503, "No leader elected")
         target = request.target
         if target.split("?", 1)[0].rstrip("/") != "/master" and not target.startswith("/master/"):

@@ -131,10 +131,11 @@ class HttpServer:
 
 
 async def _strip(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """libprocess does not say what it is, nor of what type nothing is."""
+    """libprocess does not say what it is, nor of what type nothing is, unless it was said."""
     del request
     response.headers.popall("Server", None)
-    if isinstance(response, web.Response) and not response.body:
+    is_empty = isinstance(response, web.Response) and not response.body
+    if is_empty and response.content_type == "application/octet-stream":
         response.headers.popall("Content-Type", None)
 
 
@@ -144,7 +145,7 @@ def _response(raw: web.Request, answer: Answer) -> web.Response:
         headers["Content-Type"] = answer.content_type
     callback = raw.query.get("jsonp")
     if callback and answer.content_type == "application/json" and _CALLBACK.fullmatch(callback):
-        body = callback.encode() + b"(" + body + b");"
+        body = callback.encode() + b"(" + body + b")"
         headers["Content-Type"] = "text/javascript"
     if (
         answer.may_compress
@@ -153,6 +154,9 @@ def _response(raw: web.Request, answer: Answer) -> web.Response:
     ):
         body = gzip.compress(body, compresslevel=6, mtime=0)
         headers["Content-Encoding"] = "gzip"
+    if raw.method == "HEAD":
+        # aiohttp would leave it out.
+        headers["Content-Length"] = str(len(body))
     return web.Response(status=answer.status, body=body, headers=headers)
 
 

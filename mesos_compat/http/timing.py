@@ -39,9 +39,11 @@ class Timer:
         self._values_ms.append((time.perf_counter() - began_s) * 1000)
 
     def metrics(self) -> dict[str, float]:
-        """All of it by name; nothing before the first."""
+        """All of it by name; nothing before the first, and no statistics of a single one."""
         if not self._values_ms:
             return {}
+        if self._count == 1:
+            return {self.name: self._values_ms[-1]}
         ordered = sorted(self._values_ms)
         found = {
             self.name: self._values_ms[-1],

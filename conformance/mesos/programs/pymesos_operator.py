@@ -7,6 +7,7 @@ standard input ends.
 # ruff: noqa: D102, N802 - the library names these methods and what they take
 
 import sys
+import threading
 
 from pymesos import MesosOperatorMasterDriver, OperatorMaster
 
@@ -27,9 +28,20 @@ class Watcher(OperatorMaster):
         print("framework-removed", framework_info["framework_info"]["name"], flush=True)
 
 
+SUBSCRIBED = threading.Event()
+
+
+class Driver(MesosOperatorMasterDriver):
+    """Says when its stream is open."""
+
+    def on_subscribed(self, info):
+        super().on_subscribed(info)
+        SUBSCRIBED.set()
+
+
 def main():
     """Ask, then watch."""
-    driver = MesosOperatorMasterDriver(sys.argv[1], Watcher())
+    driver = Driver(sys.argv[1], Watcher())
     driver.start()
     print("health", driver.getHealth()["get_health"]["healthy"], flush=True)
     print("version", driver.getVersion()["get_version"]["version_info"]["version"], flush=True)
@@ -37,6 +49,8 @@ def main():
     print("master", driver.getMaster()["get_master"]["master_info"]["port"], flush=True)
     print("frameworks", len(driver.getFrameworks()["get_frameworks"].get("frameworks", [])))
     print("asked", flush=True)
+    SUBSCRIBED.wait()
+    print("watching", flush=True)
     sys.stdin.read()
     driver.stop()
     driver.join()
