@@ -87,10 +87,8 @@ def _fill_container_status(
     else:
         made.container_id.CopyFrom(container_id_message((executor.container_id,)))
     if not made.network_infos:
-        made.network_infos.add().ip_addresses.add(
-            protocol=mesos_pb2.NetworkInfo.IPv4,
-            ip_address=context.settings.address.ip,
-        )
+        # The protocol stays unset, as Apache's agent leaves it: IPv4 is its default.
+        made.network_infos.add().ip_addresses.add(ip_address=context.settings.address.ip)
     if pid is not None:
         made.executor_pid = pid
 

@@ -50,23 +50,35 @@ def _check_agent(state: MasterState, agent: Agent) -> None:
         counted=str(counted),
         used=str(used),
     )
-    offered = sum((offer.resources for offer in agent.offers.values()), Resources())
-    # Shared volumes may be used and offered more than once.
-    held = (used + offered).unallocate()
-    exclusive = held - held.shared()
-    total = agent.total - agent.total.shared()
-    invariant(
-        total.contains(exclusive),
-        "no more is used and offered than there is",
-        agent_id=agent_id,
-        held=str(exclusive),
-        total=str(total),
-    )
+    _check_total(agent, used)
     invariant(
         not agent.offers or agent.is_active,
         "only agents are offered that are there",
         agent_id=agent_id,
     )
+
+
+def _check_total(agent: Agent, used: Resources) -> None:
+    """Nothing is offered that is used, or is not there.
+
+    A task may use what an agent does not have: when its reservation was lost on the way to the
+    agent, so was the task, and the agent is about to say so.
+    """
+    total, taken = _exclusive(agent.total), _exclusive(used)
+    offered = _exclusive(sum((offer.resources for offer in agent.offers.values()), Resources()))
+    held = offered + taken if total.contains(taken) else offered
+    invariant(
+        total.contains(held),
+        "no more is used and offered than there is",
+        agent_id=agent.agent_id,
+        held=str(held),
+        total=str(total),
+    )
+
+
+def _exclusive(resources: Resources) -> Resources:
+    """Without shared volumes, which may be used and offered more than once."""
+    return resources.unallocate().nonshared()
 
 
 def _check_framework(state: MasterState, framework: Framework) -> None:

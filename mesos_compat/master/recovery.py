@@ -34,8 +34,9 @@ def begin(context: Context, registry: link_pb2.Registry) -> None:
 def _recover(context: Context) -> None:
     state, tables = context.state, context.registrar.tables
     for agent_id, agent in tables.agents.items():
-        drain_info = agent.drain_info if agent.HasField("drain_info") else None
-        state.recovered_agents[agent_id] = RecoveredAgent(agent.info, drain_info, agent.deactivated)
+        state.recovered_agents[agent_id] = RecoveredAgent(
+            _copied(agent.info), _drain_info(agent), agent.deactivated
+        )
     for agent_id, unreachable in tables.unreachable.items():
         state.unreachable_agents[agent_id] = UnreachableAgent(
             unreachable.timestamp.nanoseconds,

@@ -116,6 +116,7 @@ def _take_over(context: Context, route: Route, call: link_pb2.Call.Subscribe) ->
     brought = _take_over_contents(context, agent, call)
     agents.tell_allocator(context, agent)
     agents.connect(context, agent, route, is_back=True)
+    _kill_unwanted(context, agent, call)
     _bring_up_to_date(context, agent)
     for framework_id in completed:
         context.tell_agent(agent, agent_events.shutdown_framework(framework_id))
@@ -228,7 +229,7 @@ def _compare(context: Context, agent: Agent, route: Route, call: link_pb2.Call.S
     state = context.state
     was_active = agent.is_active
     update(context, agent, call)
-    reported = {TaskKey(task.framework_id.value, task.task_id.value): task for task in call.tasks}
+    reported = {TaskKey(task.framework_id.value, task.task_id.value): None for task in call.tasks}
     agent.missing = tuple(
         key
         for framework_id, of_framework in agent.tasks.items()
@@ -240,10 +241,7 @@ def _compare(context: Context, agent: Agent, route: Route, call: link_pb2.Call.S
     if agent.is_active and not was_active:
         context.allocator.activate_agent(agent.agent_id)
     _compare_executors(context, agent, call)
-    for key, message in reported.items():
-        if _is_unwanted(agent, key, message) and key.framework_id in state.frameworks:
-            # It was believed to be lost, and its framework was told so.
-            context.tell_agent(agent, agent_events.kill_task(key, None))
+    _kill_unwanted(context, agent, call)
     for info in call.frameworks:
         if info.id.value not in state.frameworks:
             context.tell_agent(agent, agent_events.shutdown_framework(info.id.value))
@@ -252,10 +250,20 @@ def _compare(context: Context, agent: Agent, route: Route, call: link_pb2.Call.S
     stream.agent_added(context, agent)
 
 
-def _is_unwanted(agent: Agent, key: TaskKey, message: mesos_pb2.Task) -> bool:
-    return message.state not in TERMINAL_STATES and key.task_id not in agent.tasks.get(
-        key.framework_id, {}
-    )
+def _kill_unwanted(context: Context, agent: Agent, call: link_pb2.Call.Subscribe) -> None:
+    """End tasks of an agent that are not what their frameworks believe to be there.
+
+    A framework was told that such a task is lost, or has another of the same name by now.
+    """
+    for message in call.tasks:
+        key = TaskKey(message.framework_id.value, message.task_id.value)
+        is_wanted = key.task_id in agent.tasks.get(key.framework_id, {})
+        if (
+            message.state not in TERMINAL_STATES
+            and not is_wanted
+            and key.framework_id in context.state.frameworks
+        ):
+            context.tell_agent(agent, agent_events.kill_task(key, None))
 
 
 def update(context: Context, agent: Agent, call: link_pb2.Call.Subscribe) -> None:

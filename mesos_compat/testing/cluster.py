@@ -126,9 +126,8 @@ class Cluster:
                 "work_dir": str(self._new_directory("master")),
                 "zk_session_timeout": "2secs",
             }
-        master = Master(
-            _flags(master_table.FLAGS, given | self._master_flags | dict(flags or {})), {}
-        )
+        loaded = _flags(master_table.FLAGS, given | self._master_flags | dict(flags or {}))
+        master = Master(loaded, {}, _log_of(loaded))
         await master.start()
         self.masters.append(master)
         return master
@@ -150,7 +149,8 @@ class Cluster:
 
     async def _start_agent(self, directory: Path, given: dict[str, str]) -> Agent:
         master = {"master": self._zk or self.url.removeprefix("http://")}
-        agent = Agent(_flags(agent_table.FLAGS, master | given), {})
+        loaded = _flags(agent_table.FLAGS, master | given)
+        agent = Agent(loaded, {}, _log_of(loaded))
         await agent.start()
         self.agents.append(agent)
         self._places[id(agent)] = (directory, {**given, "port": str(agent.port)})
@@ -219,3 +219,8 @@ class Cluster:
 
 def _flags(table: tuple[Flag, ...], given: Mapping[str, str]) -> Flags:
     return load(table, [f"--{name}={value}" for name, value in given.items()], {})
+
+
+def _log_of(flags: Flags) -> Path | None:
+    external = flags.text("external_log_file")
+    return None if external is None else Path(external)

@@ -6,7 +6,9 @@ What each does is told in its module below ``conformance/mesos``; by hand,
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -18,9 +20,10 @@ from conformance.mesos import avmesos_client, curl_client, pymesos_client
 from conformance.mesos.__main__ import find_clients
 from conformance.mesos.environments import Environment
 from conformance.mesos.interpreters import clean_environment, find_python
-from conformance.mesos.jobs import Client, Program, check
+from conformance.mesos.jobs import Client, Program, check, heed_termination
 
 CLIENTS = (avmesos_client.CLIENT, curl_client.CLIENT, pymesos_client.CLIENT)
+SMALL = curl_client.CLIENT
 #: A job that has checked fewer facts than this has lost a part.
 FACTS_MIN = {"avmesos": 2, "curl": 3, "pymesos": 8}
 
@@ -33,7 +36,14 @@ def unavailable(reason: Exception) -> NoReturn:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+@pytest.mark.parametrize(
+    "client",
+    [
+        # Those with environments of their own, which take their time to be made.
+        pytest.param(client, id=client.name, marks=[] if client is SMALL else [pytest.mark.long])
+        for client in CLIENTS
+    ],
+)
 def test_framework_does_its_job(client: Client) -> None:
     try:
         client.prepare()
@@ -54,6 +64,20 @@ def test_check_tells_what_does_not_hold_and_why() -> None:
     check(True, "fine")
     with pytest.raises(RuntimeError, match=r"not so: two is one\n2"):
         check(False, "two is one", 2)
+
+
+def test_a_terminated_run_leaves_its_clusters_in_good_order() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    ended: list[str] = []
+    try:
+        heed_termination()
+        with pytest.raises(SystemExit) as exit_info, contextlib.ExitStack() as cluster:
+            cluster.callback(ended.append, "cluster")
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert exit_info.value.code == 128 + signal.SIGTERM
+    assert ended == ["cluster"]
 
 
 class TestProgram:
