@@ -21,7 +21,8 @@ def test_a_master_is_recovered_when_it_has_stored_that_it_leads() -> None:
     cluster.store()
     recovered.append(cluster.state.is_recovered)
     assert recovered == [False, True]
-    assert cluster.registry.master.id == "N"
+    stored = cluster.registry
+    assert stored.master.id == "N"
 
 
 def test_weights_of_the_flag_count_until_the_registry_has_some() -> None:
