@@ -9,7 +9,16 @@ from zkserver.paxos.ballot import Ballot
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.election import Timing
 from zkserver.paxos.log import STOP, Log, Record
-from zkserver.paxos.messages import Accept, Accepted, AcceptSync, Prepare, Promise, Refusal
+from zkserver.paxos.messages import (
+    Accept,
+    Accepted,
+    AcceptSync,
+    Assurance,
+    Prepare,
+    Promise,
+    Question,
+    Refusal,
+)
 from zkserver.paxos.node import PaxosNode
 
 LOW, MIDDLE = Ballot(0, 1, 1), Ballot(0, 1, 2)
@@ -114,6 +123,19 @@ def test_nothing_goes_behind_a_record_that_may_end_the_configuration() -> None:
         one.propose(B)
 
 
+def test_nothing_is_proposed_in_a_ballot_that_is_used_up_even_while_nobody_else_can_lead() -> None:
+    one = leader()
+    one.received(2, promise(one, LOW), 0)
+    used_up = one.promised
+    # No heartbeat was ever heard here: the next ballot has to wait for a majority.
+    one.begin_epoch(0)
+    assert one.promised == used_up
+    assert one.election.own > used_up
+    assert not one.leads
+    with pytest.raises(InvariantBrokenError):
+        one.propose(A)
+
+
 def test_who_has_promised_another_is_not_synced_any_more() -> None:
     one = leader()
     one.received(2, promise(one, LOW), 0)
@@ -171,6 +193,28 @@ def test_news_goes_at_once_to_whom_somebody_waits_at() -> None:
     assert one.leader.has_news, "for server 2"
 
 
+def test_who_waits_at_a_follower_is_told_of_our_disk_where_two_are_a_majority() -> None:
+    for voters, durable in ((3, 1), (5, 0)):
+        one = leader(voters=voters)
+        one.is_patient = True
+        for peer in (2, 3):
+            one.received(peer, promise(one, LOW), 0)
+        one.propose(A)
+        assert one.leader is not None
+        one.leader.awaited(3)
+        one.take_outbox()
+        before = one.leader.covering_length
+        flush(one)
+        told = [(3, Accept(one.promised, (), 0, durable))] if durable else []
+        assert one.take_outbox() == told
+        # It may conclude that this is decided, and tell so: whoever syncs has to see it.
+        assert (before, one.leader.covering_length) == (0, durable)
+        assert one.decided == 0
+        # Nothing more is told to it when we have heard of it.
+        one.received(3, Accepted(one.promised, 1), 0)
+        assert one.take_outbox() == []
+
+
 def test_news_goes_to_everybody_when_told_so() -> None:
     one = patient()
     one.take_outbox()
@@ -196,3 +240,54 @@ def test_who_knows_of_more_than_was_adopted_is_in_a_later_configuration() -> Non
     one.received(3, Promise(one.promised, MIDDLE, 3, 3, (B, C)), 0)
     assert one.take_outbox() == []
     assert one.leader is not None and 3 not in one.leader.followers
+
+
+def test_it_is_assured_by_a_majority_and_not_by_less() -> None:
+    one = leader(voters=5)
+    for peer in (2, 3, 4):
+        one.received(peer, promise(one, LOW), 0)
+    assert one.leader is not None
+    one.take_outbox()
+    question = one.leader.ask_whether_we_lead()
+    assert one.take_outbox() == [(peer, Question(one.promised, question)) for peer in (2, 3, 4)]
+    one.received(2, Assurance(one.promised, question), 0)
+    assert one.leader.assured < question
+    one.received(3, Assurance(MIDDLE, question), 0)
+    assert one.leader.assured < question
+    one.received(3, Assurance(one.promised, question), 0)
+    assert one.leader.assured == question
+
+
+def test_a_voter_that_is_back_is_asked_again() -> None:
+    one = leader()
+    one.received(2, promise(one, LOW), 0)
+    assert one.leader is not None
+    question = one.leader.ask_whether_we_lead()
+    one.unlinked(2, 0)
+    one.linked(2, 0)
+    one.take_outbox()
+    one.received(2, promise(one, LOW), 0)
+    assert (2, Question(one.promised, question)) in one.take_outbox()
+
+
+def test_who_has_promised_somebody_else_does_not_assure() -> None:
+    follower = PaxosNode(
+        2, Configuration(0, (1, 2, 3)), Log(0, 0), LOW, LOW, Timing(), lambda count: count - 1
+    )
+    follower.linked(1, 0)
+    follower.linked(3, 0)
+    first, second = Ballot(0, 5, 1), Ballot(0, 6, 3)
+    follower.received(1, Prepare(first, LOW, 0, 0), 0)
+    follower.received(1, Question(first, 1), 0)
+    assert (1, Assurance(first, 1)) in follower.take_outbox()
+    follower.received(3, Prepare(second, LOW, 0, 0), 0)
+    follower.received(1, Question(first, 2), 0)
+    assert follower.take_outbox() == [(1, Refusal(second))]
+
+
+def test_what_it_adopted_may_have_been_acknowledged() -> None:
+    one = leader(A, B)
+    one.received(2, promise(one, LOW), 0)
+    assert one.leader is not None
+    assert one.decided == 0
+    assert one.leader.covering_length == 2

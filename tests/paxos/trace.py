@@ -16,11 +16,13 @@ from zkserver.paxos.messages import (
     Accept,
     Accepted,
     AcceptSync,
+    Assurance,
     Heartbeat,
     PaxosMessage,
     Prepare,
     PrepareRequest,
     Promise,
+    Question,
     Refusal,
 )
 
@@ -109,6 +111,8 @@ def message_text(message: PaxosMessage) -> str:
         return f"Accept {ballot} {records_text(message.records)} dec={message.decided}"
     if isinstance(message, Accepted):
         return f"Accepted {ballot} len={message.length}"
+    if isinstance(message, Question | Assurance):
+        return f"{type(message).__name__} {ballot} {message.number}"
     kind: type[PrepareRequest | Refusal] = type(message)
     return f"{kind.__name__} {ballot}"
 

@@ -17,10 +17,12 @@ from zkserver.paxos.messages import (
     Accept,
     Accepted,
     AcceptSync,
+    Assurance,
     Heartbeat,
     Prepare,
     PrepareRequest,
     Promise,
+    Question,
     Refusal,
 )
 from zkserver.replica.peer_codec import Encoder, decode, encode
@@ -31,6 +33,8 @@ from zkserver.replica.peer_messages import (
     SnapshotBegin,
     SnapshotEnd,
     SnapshotPart,
+    SyncAsk,
+    SyncPoint,
     Touch,
 )
 from zkserver.wire.peer import FrameCutter
@@ -64,11 +68,15 @@ MESSAGES: dict[type, st.SearchStrategy[LinkMessage]] = {
     AcceptSync: st.builds(AcceptSync, ballots, counts, records(), counts, counts),
     Accept: st.builds(Accept, ballots, records(), counts),
     Accepted: st.builds(Accepted, ballots, counts),
+    Question: st.builds(Question, ballots, uint64s),
+    Assurance: st.builds(Assurance, ballots, uint64s),
     PrepareRequest: st.builds(PrepareRequest, ballots),
     Refusal: st.builds(Refusal, ballots),
     Forward: st.builds(Forward, ballots, st.integers(1, (1 << 32) - 1), payloads),
     Touch: st.builds(Touch, st.lists(int64s, max_size=5).map(tuple)),
     DigestNote: st.builds(DigestNote, int64s, uint64s),
+    SyncAsk: st.builds(SyncAsk, ballots, uint64s),
+    SyncPoint: st.builds(SyncPoint, ballots, uint64s, counts),
     SnapshotBegin: st.builds(SnapshotBegin, counts, int64s, ballots, int64s, uint64s),
     SnapshotPart: st.builds(SnapshotPart, payloads),
     SnapshotEnd: st.builds(SnapshotEnd, uint32s),
@@ -110,15 +118,19 @@ GOLDEN: list[tuple[LinkMessage, str]] = [
         AcceptSync(BALLOT, 4, RECORDS, 5, 7),
         "04" + BALLOT_HEX + u64(4) + u64(5) + u64(7) + RECORDS_HEX,
     ),
-    (Accept(BALLOT, RECORDS, 5), "05" + BALLOT_HEX + u64(5) + RECORDS_HEX),
-    (Accept(BALLOT, (), 5), "05" + BALLOT_HEX + u64(5) + "00000000"),
+    (Accept(BALLOT, RECORDS, 5, 6), "05" + BALLOT_HEX + u64(5) + u64(6) + RECORDS_HEX),
+    (Accept(BALLOT, (), 5), "05" + BALLOT_HEX + u64(5) + u64(0) + "00000000"),
     (Accepted(BALLOT, 7), "06" + BALLOT_HEX + u64(7)),
     (PrepareRequest(BALLOT), "07" + BALLOT_HEX),
     (Refusal(BALLOT), "08" + BALLOT_HEX),
+    (Question(BALLOT, 5), "09" + BALLOT_HEX + u64(5)),
+    (Assurance(BALLOT, 5), "0a" + BALLOT_HEX + u64(5)),
     (Forward(BALLOT, 2, b"ab"), "10" + BALLOT_HEX + "00000002" + "6162"),
     (Touch((1, -2)), "11" + u64(1) + "fffffffffffffffe"),
     (Touch(()), "11"),
     (DigestNote(5, (1 << 64) - 1), "12" + u64(5) + "ff" * 8),
+    (SyncAsk(BALLOT, 5), "13" + BALLOT_HEX + u64(5)),
+    (SyncPoint(BALLOT, 5, 6), "14" + BALLOT_HEX + u64(5) + u64(6)),
     (
         SnapshotBegin(6, 0x700000002, BALLOT, 1000, 99),
         "20" + u64(6) + u64(0x700000002) + BALLOT_HEX + u64(1000) + u64(99),
@@ -235,7 +247,7 @@ def test_records_that_a_log_cannot_hold_are_refused(found: tuple[Record, ...]) -
 
 def test_count_of_records_is_not_believed() -> None:
     body = bytearray(encode(Accept(BALLOT, RECORDS, 5)))
-    body[17:21] = b"\xff\xff\xff\xff"
+    body[25:29] = b"\xff\xff\xff\xff"
     with pytest.raises(PeerProtocolError, match="4294967295 records"):
         decode(bytes(body))
 

@@ -107,6 +107,26 @@ def test_a_minority_takes_no_writes_and_catches_up_afterwards(ensemble: Ensemble
         assert cut.get("/a") == rest.get("/a")
 
 
+def test_a_sync_waits_until_it_is_known_who_leads(ensemble: Ensemble) -> None:
+    leader = ensemble.wait_serving()
+    others = [i for i in ensemble.ids if i != leader]
+    with client_of(ensemble, leader) as cut, client_of(ensemble, others[0]) as rest:
+        rest.create("/a", b"0")
+        cut.sync("/a")
+        for other in others:
+            ensemble.partition(leader, other)
+        synced = cut.sync_async("/a")
+        rest.retry(rest.set, "/a", b"1")
+        # Somebody else leads, of which the server that used to does not know.
+        assert not synced.ready()
+        ensemble.heal()
+        ensemble.wait_serving()
+        with contextlib.suppress(KazooException):
+            synced.get(timeout=15)
+        cut.retry(cut.sync, "/a")
+        assert cut.get("/a")[0] == b"1"
+
+
 def test_a_bridge_keeps_serving(ensemble: Ensemble) -> None:
     leader = ensemble.wait_serving()
     middle, far = (i for i in ensemble.ids if i != leader)
@@ -168,7 +188,12 @@ def test_members_are_added_and_removed_under_their_clients() -> None:
         leaves = next(i for i in ensemble.ids if i != leader)
         with client_of(ensemble, leader) as client:
             client.create("/a", b"0")
-            before = client.get("/zookeeper/config")[0].decode().splitlines()
+            config, stat = client.get("/zookeeper/config")
+            before = config.decode().splitlines()
+            # The version of the first membership is the beginning of the term that it began with.
+            term, counter = divmod(stat.mzxid, 1 << 32)
+            assert term > 0 and counter == 0
+            assert before[-1] == f"version={stat.mzxid:x}"
             data, _ = client.reconfig(joining=None, leaving=str(leaves), new_members=None)
             assert f"server.{leaves}=" not in data.decode()
             client.retry(client.set, "/a", b"1")

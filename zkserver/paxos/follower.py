@@ -32,6 +32,8 @@ class Follower:
         self.is_synced = False
         #: How long the leader's sequence was when it began to sync us.
         self._sync_length = 0
+        #: How much of its sequence the leader is known to have on its own disk.
+        self._leader_durable = 0
 
     @property
     def is_caught_up(self) -> bool:
@@ -42,9 +44,9 @@ class Follower:
         """Phase 1: say what we have accepted; the node has promised the ballot already."""
         node, log = self.node, self.node.log
         self.is_synced = False
-        if node.accepted == message.accepted:
-            # The shorter one of two sequences of a ballot is the beginning of the longer one.
-            node.learn(min(message.decided, log.end))
+        # What the sender knows to be decided teaches us nothing yet, even if it names the ballot
+        # in which we accepted ours: where a snapshot of another ballot's sequence was installed,
+        # ours may be the one that differs. AcceptSync tells it of a sequence that we have.
         records: tuple[Record, ...] = ()
         is_cut = False
         start = log.end
@@ -92,6 +94,20 @@ class Follower:
             self._extend(message.records)
             self.node.owes_acknowledgement = True
         self._learn(message.decided)
+        self._leader_durable = max(self._leader_durable, message.durable)
+        self.decide()
+
+    def decide(self) -> None:
+        """See what is on our disk and on the leader's, where two are a majority.
+
+        Whatever a majority has accepted in one ballot is decided, whoever notices first. So our
+        clients need not wait until the leader has heard of us and we of that.
+        """
+        node = self.node
+        if self.is_synced and self._leader_durable > node.decided:
+            ours = node.durable_length(self.ballot)
+            if node.configuration.is_decided_by(node.server_id, self.leader_id):
+                node.learn(min(ours, self._leader_durable))
 
     def _extend(self, records: tuple[Record, ...]) -> None:
         """Put what we do not have yet behind our sequence, which is the leader's."""

@@ -22,8 +22,10 @@ from zkserver.paxos.messages import (
     Accept,
     Accepted,
     AcceptSync,
+    Assurance,
     Prepare,
     Promise,
+    Question,
     Refusal,
 )
 
@@ -48,11 +50,15 @@ class Follower:
     sent: int | None = None
     #: How much it was told to be decided.
     told: int = 0
+    #: How much it was told to be on our disk, where it and we are a majority.
+    told_durable: int = 0
     #: How far somebody waits there to be told.
     awaits: int = 0
     #: (end, bytes) of what is under way.
     under_way: list[tuple[int, int]] = field(default_factory=list)
     bytes_under_way: int = 0
+    #: The last of our questions whether we lead that it has answered.
+    assured: int = 0
 
 
 class Leader:
@@ -70,10 +76,20 @@ class Leader:
         self._adopted_length = 0
         #: A record that may end the configuration has been proposed: nothing goes behind it.
         self.is_stopping = False
+        #: The next ballot is wanted, since the zxids of this one are used up, or what was promised
+        #: concerned another log. Until somebody leads in a higher one nothing is proposed: what
+        #: would still fit came after what did not.
+        self.is_over = False
+        #: How much any follower was told to be on our disk: it may take that for decided.
+        self._announced = 0
+        #: How far somebody at any follower waits to be told.
+        self._awaited = 0
         #: Followers have not been told all that is decided, since nobody waits for it there.
         self.has_news = False
         #: There may be something to stream; every step that makes it so says it.
         self.has_more = True
+        #: How often the voters were asked whether we still lead.
+        self._questions = 0
 
     def begin(self) -> None:
         """Phase 1: ask everybody, ourselves included."""
@@ -107,6 +123,8 @@ class Leader:
             # tells how it ended, which we are about to execute or will ask for.
             if peer_id != self.node.server_id and promise.decided <= self.node.log.end:
                 self._sync(peer_id, promise)
+            return
+        if self.is_over:
             return
         self.promises[peer_id] = promise
         if self.node.configuration.is_majority(sum(p in self.promises for p in self._voters)):
@@ -165,6 +183,9 @@ class Leader:
         self.has_more = True
         records = self._next_records(follower, at_least)
         node.send(peer_id, AcceptSync(self.ballot, start, records, node.decided, node.log.end))
+        if self._questions:
+            # What it was asked before may have been lost with the link.
+            node.send(peer_id, Question(self.ballot, self._questions))
 
     def _next_records(self, follower: Follower, at_least: int = 0) -> tuple[Record, ...]:
         """The next records for a follower, as far as the window and a message go.
@@ -208,6 +229,12 @@ class Leader:
         if message.length > self.node.decided:
             self.decide()
 
+    def assures(self, peer_id: int, message: Assurance) -> None:
+        """A server has promised no higher ballot than ours, up to one of our questions."""
+        follower = self.followers.get(peer_id)
+        if follower is not None:
+            follower.assured = max(follower.assured, message.number)
+
     def refused(self, peer_id: int, message: Refusal) -> None:
         """A server has promised a higher ballot: it is not ours any more."""
         if message.ballot <= self.ballot:
@@ -224,7 +251,7 @@ class Leader:
     @property
     def may_propose(self) -> bool:
         """Whether records can be put behind the sequence now."""
-        return self.is_accepting and not self.is_stopping
+        return self.is_accepting and not self.is_stopping and not self.is_over
 
     def propose(self, record: Record) -> None:
         """Put a record behind the sequence."""
@@ -249,6 +276,9 @@ class Leader:
         if length > node.decided:
             node.learn(length)
             self.has_more = True
+        elif self._announced < self._awaited <= node.durable_length(self.ballot):
+            # Somebody waits for that.
+            self.has_more = True
 
     def _length_of(self, voter: int) -> int:
         if voter == self.node.server_id:
@@ -256,47 +286,92 @@ class Leader:
         follower = self.followers.get(voter)
         return 0 if follower is None else follower.length
 
+    def ask_whether_we_lead(self) -> int:
+        """Ask all who have a vote and follow us; returns the number of the question."""
+        self._questions += 1
+        question = Question(self.ballot, self._questions)
+        for voter in self._voters:
+            if voter in self.followers:
+                self.node.send(voter, question)
+        return self._questions
+
+    @property
+    def assured(self) -> int:
+        """The last question on which a majority of the voters, we among them, has assured us."""
+        return self.node.configuration.majority_of([self._assured_by(v) for v in self._voters])
+
+    def _assured_by(self, voter: int) -> int:
+        if voter == self.node.server_id:
+            return self._questions
+        follower = self.followers.get(voter)
+        return 0 if follower is None else follower.assured
+
+    @property
+    def covering_length(self) -> int:
+        """The length within which all is that was acknowledged to anybody, while we lead."""
+        return max(self.node.decided, self._adopted_length, self._announced)
+
     def awaited(self, peer_id: int) -> None:
         """Somebody at a follower waits for what has been proposed so far."""
         follower = self.followers.get(peer_id)
         if follower is not None:
-            follower.awaits = self.node.log.end
+            follower.awaits = self._awaited = self.node.log.end
             self.has_more = True
 
     def tell(self) -> None:
         """Send everybody everything, news as well that nobody waits for."""
         for follower in self.followers.values():
             follower.awaits = max(follower.awaits, self.node.decided)
-        self.stream()
+        self.stream(is_patient=False)
 
-    def stream(self) -> None:
+    def stream(self, *, is_patient: bool = True) -> None:
         """Send every follower the records that it lacks, and tell what is decided.
 
         The latter can wait for the next records, which costs no message then, unless
-        somebody waits for it; see :meth:`tell`.
+        somebody waits for it; see :meth:`tell`. Where that somebody's server and this one are a
+        majority, it is told what is on our disk, and concludes the rest: that is sooner.
         """
         node = self.node
         log, decided = node.log, node.decided
         self.has_news = self.has_more = False
-        end, is_patient = log.end, node.is_patient
+        end, is_patient = log.end, is_patient and node.is_patient
         for peer_id, follower in self.followers.items():
             if follower.sent is None:
                 continue
-            if follower.sent == end and follower.told >= follower.awaits and is_patient:
+            knows = max(follower.told, follower.told_durable)
+            durable = self._durable_for(peer_id) if follower.awaits > max(knows, decided) else 0
+            if follower.sent == end and is_patient and (knows >= follower.awaits):
                 if follower.told < decided:
                     self.has_news = True
                 continue
-            while follower.sent < log.end or follower.told < decided:
+            while (
+                follower.sent < log.end
+                or follower.told < decided
+                or follower.told_durable < durable
+            ):
                 if follower.sent < log.start:
                     # It is slower than we could wait for.
                     follower.sent = None
                     node.wants_snapshot[peer_id] = None
                     break
                 records = self._next_records(follower)
-                if not records and follower.told >= decided:
+                if not records and follower.told >= decided and follower.told_durable >= durable:
                     break
                 follower.told = decided
-                node.send(peer_id, Accept(self.ballot, records, decided))
+                follower.told_durable = max(follower.told_durable, durable)
+                node.send(peer_id, Accept(self.ballot, records, decided, durable))
+
+    def _durable_for(self, peer_id: int) -> int:
+        """How much is on our disk, if this follower may conclude something from that.
+
+        The end of a configuration is for the leader to notice first.
+        """
+        node = self.node
+        if self.is_stopping or not node.configuration.is_decided_by(node.server_id, peer_id):
+            return 0
+        durable = node.durable_length(self.ballot)
+        self._announced = max(self._announced, durable)
+        return durable
 
     @property
     def synced(self) -> list[int]:

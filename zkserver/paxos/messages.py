@@ -76,6 +76,8 @@ class Accept:
     ballot: Ballot
     records: tuple[Record, ...]
     decided: int
+    #: How much of its sequence the leader has on its own disk, where that helps a follower.
+    durable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,23 @@ class Accepted:
 
     ballot: Ballot
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """From a leader to its voters: has one of you promised a higher ballot meanwhile?"""
+
+    ballot: Ballot
+    #: Counts the questions of this leader.
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assurance:
+    """The sender had promised no higher ballot when it got the question of that number."""
+
+    ballot: Ballot
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +120,14 @@ class Refusal:
 
 
 PaxosMessage = (
-    Heartbeat | Prepare | Promise | AcceptSync | Accept | Accepted | PrepareRequest | Refusal
+    Heartbeat
+    | Prepare
+    | Promise
+    | AcceptSync
+    | Accept
+    | Accepted
+    | Question
+    | Assurance
+    | PrepareRequest
+    | Refusal
 )

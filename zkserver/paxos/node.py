@@ -32,11 +32,13 @@ from zkserver.paxos.messages import (
     Accept,
     Accepted,
     AcceptSync,
+    Assurance,
     Heartbeat,
     PaxosMessage,
     Prepare,
     PrepareRequest,
     Promise,
+    Question,
     Refusal,
 )
 
@@ -124,11 +126,16 @@ class PaxosNode:
         self.leader.is_accepting = True
 
     def begin_epoch(self, now_ms: int) -> None:
-        """Lead on under the next ballot: the zxids of this one are used up."""
+        """Lead on under the next ballot: the zxids of this one are used up.
+
+        Among others that takes until a majority is heard, and somebody else may be elected.
+        """
         invariant(self.leader is not None, "only a leader begins an epoch")
+        assert self.leader is not None
         if self.is_alone:
             self._lead_alone(self.promised.next_for(self.server_id))
         else:
+            self.leader.is_over = True
             self.election.stand(now_ms)
             self._follow_election()
 
@@ -202,6 +209,12 @@ class PaxosNode:
         elif isinstance(message, AcceptSync):
             if self._follows(peer_id, message.ballot):
                 self._following().accept_sync(message)
+        elif isinstance(message, Question):
+            if self._follows(peer_id, message.ballot):
+                self.send(peer_id, Assurance(message.ballot, message.number))
+        elif isinstance(message, Assurance):
+            if self.leader is not None and self.leader.ballot == message.ballot:
+                self.leader.assures(peer_id, message)
         elif isinstance(message, Prepare):
             self._prepared(peer_id, message)
         elif isinstance(message, Promise):
@@ -461,6 +474,8 @@ class PaxosNode:
                 self.send(peer_id, message)
         if self.leader is not None:
             self.leader.decide()
+        elif self.follower is not None:
+            self.follower.decide()
 
 
 def _first_of(count: int) -> int:

@@ -14,20 +14,26 @@ identities, frames``; the frames keep their own length prefixes.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterator
 from typing import Final
 
 from zkserver.replica.connection import Caller, Connection
-from zkserver.wire.jute import INT, Reader
+from zkserver.wire.jute import INT, DecodeError, Reader
+from zkserver.wire.opcodes import Op
 from zkserver.wire.records import read_ids
 
 #: Flags, rules, the id of the server whose batch it was, its number there.
 _HEAD: Final = struct.Struct(">BBHQ")
+#: Bytes of the frames, session, bytes of the identities.
+_RUN_HEAD: Final = struct.Struct(">iqi")
 #: Flags: a reconfig, behind which nothing is proposed before it is executed; one that the
 #: leader found to lack a quorum of its voters, so that it will be refused.
 STOPS: Final = 1
 NO_QUORUM: Final = 2
+#: A sync as it stands in a frame, at bytes 8 to 12.
+_SYNC_CODE: Final = INT.pack(Op.SYNC)
 #: Bytes that a run costs in the log beside its frames, for the size limit.
 RUN_OVERHEAD: Final = 16
 
@@ -43,8 +49,10 @@ class Batch:
     """Runs that travel through the log together."""
 
     __slots__ = (
+        "asks",
         "number",
         "opened_ms",
+        "point",
         "requests",
         "runs",
         "size",
@@ -58,12 +66,17 @@ class Batch:
         self.runs: list[Run] = []
         #: Number of writes, and so of entries in the sequence.
         self.writes = 0
+        #: Of a batch of nothing but syncs: how much has to be executed before they are
+        #: answered; -1 as long as it is not known, and for all other batches.
+        self.point = -1
         #: Number of writes and of the reads that ride along.
         self.requests = 0
         #: Bytes of the log record, roughly.
         self.size = 0
         #: Monotonic time of its first write, milliseconds.
         self.opened_ms = 0
+        #: It holds nothing but syncs, which the log is not needed for; set when it is closed.
+        self.asks = False
         #: It may end the configuration.
         self.stops = False
         #: Which of this server's batches it is; set when it is closed.
@@ -97,6 +110,20 @@ class Batch:
         self.runs.append((conn, caller, frames, 0, count, b""))
         self.requests += count
 
+    @property
+    def only_syncs(self) -> bool:
+        """Whether all that would be logged are syncs, for which the log is not needed."""
+        for _, _, _, writes, _, logged in self.runs:
+            # Mostly the first one shows it.
+            if writes and logged[8:12] != _SYNC_CODE:
+                return False
+        return all(
+            run[5][start + 8 : start + 12] == _SYNC_CODE
+            for run in self.runs
+            if run[3] > 1
+            for start in frame_starts(run[5])[:-1]
+        )
+
     def payload(self, server_id: int, rules: int) -> bytes:
         """The payload of the log record, from the server of that id, by its ``rules``."""
         pieces = [_HEAD.pack(self.stops, rules, server_id, self.number)]
@@ -127,20 +154,24 @@ def with_rules(payload: bytes, rules: int) -> bytes:
 
 def logged_runs(payload: bytes) -> Iterator[tuple[Caller, bytes]]:
     """The runs of a log record's payload, for recovery; raises ``DecodeError``."""
-    reader = Reader(payload, _HEAD.size)
-    callers: dict[bytes, Caller] = {}
-    while reader.left:
-        size = reader.int32()
-        start = reader.pos
-        session_id = reader.int64()
-        ids = reader.buffer() or b""
-        prefix = payload[start : reader.pos]
-        caller = callers.get(prefix)
-        if caller is None:
-            caller = callers[prefix] = Caller(session_id, read_ids(ids))
-        first = reader.pos
-        reader.pos += size
-        yield caller, payload[first : reader.pos]
+    pos, end = _HEAD.size, len(payload)
+    while pos < end:
+        if end - pos < _RUN_HEAD.size:
+            raise DecodeError("a run of a log record is cut off")
+        size, _, ids_size = _RUN_HEAD.unpack_from(payload, pos)
+        first = pos + _RUN_HEAD.size + max(ids_size, 0)
+        after = first + size
+        if size < 0 or after > end:
+            raise DecodeError("a run of a log record is cut off")
+        yield _caller(payload[pos + INT.size : first]), payload[first:after]
+        pos = after
+
+
+@functools.lru_cache(maxsize=4096)
+def _caller(prefix: bytes) -> Caller:
+    """Who is behind a :attr:`Caller.prefix`; of most there are many runs, one after another."""
+    reader = Reader(prefix)
+    return Caller(reader.int64(), read_ids(reader.buffer() or b""))
 
 
 def frame_starts(frames: bytes) -> list[int]:

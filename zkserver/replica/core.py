@@ -21,7 +21,7 @@ from zkserver.replica import sessions
 from zkserver.replica.batch import Batch, Run, frame_starts, logged_runs, origin
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.ensemble import Ensemble
-from zkserver.replica.executing import execute, run_frames
+from zkserver.replica.executing import execute, execute_syncs, run_frames
 from zkserver.replica.membership import Membership
 from zkserver.replica.serving import serve
 from zkserver.replica.settings import ReplicaSettings
@@ -236,6 +236,7 @@ class ReplicaCore:
             return None
         self._number += 1
         batch.number = self._number
+        batch.asks = self.ensemble is not None and batch.only_syncs
         self.in_flight.append(batch)
         return batch
 
@@ -278,6 +279,8 @@ class ReplicaCore:
             if self.ensemble is None:
                 # Nobody will ask for it.
                 node.log.trim(self.executed)
+            elif self.in_flight and self.in_flight[0].asks:
+                self.answer_syncs()
         if self.paused and self.outstanding <= self.settings.outstanding_max:
             for conn in self.paused:
                 conn.paused = False
@@ -303,12 +306,16 @@ class ReplicaCore:
     def _execute_now(self, record: Record, number: int, now_ms: int) -> None:
         if self.in_flight and self.origin == self.settings.server_id:
             own = self.in_flight[0]
+            if own.asks:
+                own = self._answer_before(number)
             if own.number == number:
                 self.in_flight.popleft()
                 own.zxid, own.time_ms = record.zxid, record.time_ms
                 if self.ensemble is not None:
                     own.runs = [(run[0], self._still(run[1], run[2]), *run[2:]) for run in own.runs]
                 execute(self, own, now_ms)
+                if self.in_flight and self.in_flight[0].asks:
+                    self.answer_syncs()
                 return
         # Nobody waits for these replies; as many writes as there are frames.
         runs: list[Run] = [
@@ -319,6 +326,23 @@ class ReplicaCore:
         if self.tree.removed_acls:
             self.tree.removed_acls.clear()
         self.settle_digest(record.zxid, self.zxid)
+
+    def _answer_before(self, number: int) -> Batch:
+        """Answer the syncs that were closed before our batch of that ``number``.
+
+        What was acknowledged before them is in front of it in the sequence, and executed.
+        Returns the batch, or another when it is not ours.
+        """
+        own = next((batch for batch in self.in_flight if not batch.asks), self.in_flight[0])
+        while own.number == number and self.in_flight[0] is not own:
+            execute_syncs(self, self.in_flight.popleft(), self.now_ms)
+        return own
+
+    def answer_syncs(self) -> None:
+        """Answer the oldest batches if they are syncs, and what they wait for is executed."""
+        in_flight = self.in_flight
+        while in_flight and in_flight[0].asks and 0 <= in_flight[0].point <= self.executed:
+            execute_syncs(self, in_flight.popleft(), self.now_ms)
 
     def _still(self, caller: Caller, frames: bytes) -> Caller:
         """The caller, unless its session has moved away from the server that sent this.
@@ -351,6 +375,9 @@ class ReplicaCore:
                 acls = tree.removed_acls if kind is EventType.NODE_DELETED else tree.acls
                 acl = None if tree.rules.skip_acl else acls.get(at)
                 for conn in watchers:
+                    if conn.phase >= Phase.CLOSING:
+                        # The reply to the request that set the watch may not have been sent.
+                        continue
                     if acl is None or allows(acl, Perm.READ, conn.caller.identities):
                         conn.out.append(frame)
                         conn.frames_extra += 1

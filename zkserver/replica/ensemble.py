@@ -20,13 +20,23 @@ from zkserver.errors import invariant
 from zkserver.paxos.ballot import Ballot, counter_is_full
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.log import STOP
+from zkserver.paxos.messages import Assurance
 from zkserver.replica.batch import NO_QUORUM, Batch, logged_runs, origin, with_flags, with_rules
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.membership import Membership, plan_reconfig
-from zkserver.replica.peer_messages import DigestNote, Forward, PeerMessage, ReplicaMessage, Touch
+from zkserver.replica.peer_messages import (
+    DigestNote,
+    Forward,
+    PeerMessage,
+    ReplicaMessage,
+    SyncAsk,
+    SyncPoint,
+    Touch,
+)
 from zkserver.replica.reconfiguring import execute_reconfig, read_reconfig
 from zkserver.replica.sessions import CLUSTER_ID_BYTES
 from zkserver.replica.state import load
+from zkserver.replica.sync_points import SyncPoints
 from zkserver.replica.writes import Event
 from zkserver.wire.jute import LONG, DecodeError, Reader
 from zkserver.wire.opcodes import Code, Op
@@ -66,6 +76,7 @@ class Ensemble:
         self.outbox: list[tuple[int, ReplicaMessage]] = []
         #: On the leader: forwarded batches that cannot be proposed yet, and from whom.
         self.waiting: deque[tuple[int, Forward]] = deque()
+        self._syncs = SyncPoints()
         #: Monotonic time when we were last in step with a leader, milliseconds.
         self.in_step_ms = now_ms - patience_ms
         #: The leader that gets what comes in, and the link to it: what was handed over there
@@ -93,6 +104,10 @@ class Ensemble:
         core = self.core
         if isinstance(message, Forward):
             self._forwarded(peer_id, message)
+        elif isinstance(message, SyncAsk):
+            self._syncs.ask(peer_id, message)
+        elif isinstance(message, SyncPoint):
+            self._pointed(message)
         elif isinstance(message, Touch):
             for session_id in message.session_ids:
                 live = core.expiry.sessions.get(session_id)
@@ -102,11 +117,14 @@ class Ensemble:
             self._compare(message)
         else:
             core.node.received(peer_id, message, now_ms)
+            if isinstance(message, Assurance):
+                self._conclude_syncs()
 
     def unlinked(self, peer_id: int, now_ms: int) -> None:
         """The link is down: what waits of that server will come again."""
         self.waiting = deque(item for item in self.waiting if item[0] != peer_id)
         self.outbox = [item for item in self.outbox if item[0] != peer_id]
+        self._syncs.unlinked(peer_id)
         self.core.node.unlinked(peer_id, now_ms)
 
     def take_outbox(self) -> list[tuple[int, PeerMessage]]:
@@ -157,6 +175,10 @@ class Ensemble:
             if batch is None:
                 break
             self._hand_over(batch, wall_ms)
+        leader = node.leader
+        if leader is not None and node.leads and self._syncs.begin(leader):
+            # A voter that is alone need not wait for anybody.
+            self._conclude_syncs()
         self._spread_news(now_ms)
 
     def _spread_news(self, now_ms: int) -> None:
@@ -186,7 +208,12 @@ class Ensemble:
         ):
             return
         cluster_id = core.cluster_id or core.random_bytes(CLUSTER_ID_BYTES)
-        body = cluster_id + LONG.pack(wall_ms) + self.founding.text()
+        version = self.founding.version
+        if not version and not self.imposes_membership:
+            # So it takes precedence over what servers that join believe (ZOOKEEPER-1783).
+            version = core.newest_zxid >> 32 << 32
+        founding = Membership(version, self.founding.members)
+        body = cluster_id + LONG.pack(wall_ms) + founding.text()
         core.propose(Caller(0, ()), Op.FOUND, body, now_ms)
 
     def _again(self, wall_ms: int) -> None:
@@ -212,6 +239,9 @@ class Ensemble:
 
     def _hand_over(self, batch: Batch, wall_ms: int) -> None:
         core, node = self.core, self.core.node
+        if batch.asks:
+            self._ask_for(batch)
+            return
         payload = batch.payload(core.settings.server_id, core.own_rules)
         if node.leader is not None:
             if node.leads:
@@ -219,6 +249,35 @@ class Ensemble:
         elif node.follower is not None:
             leader_id, ballot = node.follower.leader_id, node.follower.ballot
             self.outbox.append((leader_id, Forward(ballot, batch.writes, payload)))
+
+    def _ask_for(self, batch: Batch) -> None:
+        """Ask the leader, or as the leader the voters, on behalf of a batch of syncs."""
+        node, own_id = self.core.node, self.core.settings.server_id
+        batch.point = -1
+        if node.leader is not None:
+            self._syncs.ask(own_id, SyncAsk(node.leader.ballot, batch.number))
+        elif node.follower is not None:
+            ask = SyncAsk(node.follower.ballot, batch.number)
+            self.outbox.append((node.follower.leader_id, ask))
+
+    def _conclude_syncs(self) -> None:
+        """Tell those who asked, this server among them, what is known by now."""
+        leader = self.core.node.leader
+        if leader is None:
+            return
+        for server_id, point in self._syncs.concluded(leader):
+            if server_id == self.core.settings.server_id:
+                self._pointed(point)
+            else:
+                self.outbox.append((server_id, point))
+
+    def _pointed(self, point: SyncPoint) -> None:
+        """It is known what a batch of syncs of ours has to wait for."""
+        for batch in self.core.in_flight:
+            if batch.number == point.number and batch.asks:
+                batch.point = point.index
+                self.core.answer_syncs()
+                break
 
     def _propose(self, payload: bytes, entries: int, wall_ms: int) -> None:
         core, node = self.core, self.core.node

@@ -89,7 +89,8 @@ class Member(NamedTuple):
 class Membership:
     """All servers of an ensemble from one reconfig to the next."""
 
-    #: zxid of the reconfig that made it; 0 for the one that the ensemble began with.
+    #: zxid of the reconfig that made it, or the beginning of the term that the ensemble began
+    #: with; 0 in files that do not say, and where reconfig is off.
     version: int
     #: In ascending order of their ids.
     members: tuple[Member, ...]

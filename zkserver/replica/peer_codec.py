@@ -8,13 +8,17 @@ the fixed parts are read in one go::
     Prepare          B 2   Q ballot   Q accepted   Q decided   Q length
     Promise          B 3   Q ballot   Q accepted   Q decided   Q length   B is_cut   records
     AcceptSync       B 4   Q ballot   Q start   Q decided   Q length   records
-    Accept           B 5   Q ballot   Q decided   records
+    Accept           B 5   Q ballot   Q decided   Q durable   records
     Accepted         B 6   Q ballot   Q length
     PrepareRequest   B 7   Q ballot
     Refusal          B 8   Q ballot
+    Question         B 9   Q ballot   Q number
+    Assurance        B 10  Q ballot   Q number
     Forward          B 16  Q ballot   I entries   payload
     Touch            B 17  q session id, any number of them
     DigestNote       B 18  q zxid   Q digest
+    SyncAsk          B 19  Q ballot   Q number
+    SyncPoint        B 20  Q ballot   Q number   Q index
     SnapshotBegin    B 32  Q index   q zxid   Q ballot   q time_ms   Q size
     SnapshotPart     B 33  data
     SnapshotEnd      B 34  I crc
@@ -39,10 +43,12 @@ from zkserver.paxos.messages import (
     Accept,
     Accepted,
     AcceptSync,
+    Assurance,
     Heartbeat,
     Prepare,
     PrepareRequest,
     Promise,
+    Question,
     Refusal,
 )
 from zkserver.replica.peer_messages import (
@@ -52,6 +58,8 @@ from zkserver.replica.peer_messages import (
     SnapshotBegin,
     SnapshotEnd,
     SnapshotPart,
+    SyncAsk,
+    SyncPoint,
     Touch,
 )
 from zkserver.wire.peer import frame
@@ -64,9 +72,13 @@ _ACCEPT: Final = 5
 _ACCEPTED: Final = 6
 _PREPARE_REQUEST: Final = 7
 _REFUSAL: Final = 8
+_QUESTION: Final = 9
+_ASSURANCE: Final = 10
 _FORWARD: Final = 16
 _TOUCH: Final = 17
 _DIGEST_NOTE: Final = 18
+_SYNC_ASK: Final = 19
+_SYNC_POINT: Final = 20
 _SNAPSHOT_BEGIN: Final = 32
 _SNAPSHOT_PART: Final = 33
 _SNAPSHOT_END: Final = 34
@@ -74,6 +86,7 @@ _SNAPSHOT_END: Final = 34
 # Each begins with the kind.
 _BALLOT: Final = struct.Struct(">BQ")
 _BALLOT_AND_LENGTH: Final = struct.Struct(">BQQ")
+_THREE: Final = struct.Struct(">BQQQ")
 _FOUR: Final = struct.Struct(">BQQQQ")
 _BEAT: Final = struct.Struct(">BQQQQB")
 _PROMISE_HEAD: Final = struct.Struct(">BQQQQ?")
@@ -146,7 +159,8 @@ def _pieces(message: LinkMessage) -> list[bytes]:
     """What the body of a message is made of; the most frequent kinds come first."""
     match message:
         case Accept():
-            head = _BALLOT_AND_LENGTH.pack(_ACCEPT, message.ballot.packed(), message.decided)
+            ballot = message.ballot.packed()
+            head = _THREE.pack(_ACCEPT, ballot, message.decided, message.durable)
             return _with_records(head, message.records)
         case Accepted():
             ballot = message.ballot.packed()
@@ -156,6 +170,14 @@ def _pieces(message: LinkMessage) -> list[bytes]:
             return [_FORWARD_HEAD.pack(_FORWARD, ballot, message.entries), message.payload]
         case Heartbeat():
             return [_pack_heartbeat(message)]
+        case Question(ballot, number):
+            return [_BALLOT_AND_LENGTH.pack(_QUESTION, ballot.packed(), number)]
+        case Assurance(ballot, number):
+            return [_BALLOT_AND_LENGTH.pack(_ASSURANCE, ballot.packed(), number)]
+        case SyncAsk(ballot, number):
+            return [_BALLOT_AND_LENGTH.pack(_SYNC_ASK, ballot.packed(), number)]
+        case SyncPoint(ballot, number, index):
+            return [_THREE.pack(_SYNC_POINT, ballot.packed(), number, index)]
         case Touch(session_ids):
             return [_TOUCH_HEAD, struct.pack(f">{len(session_ids)}q", *session_ids)]
         case DigestNote():
@@ -237,14 +259,24 @@ def _read_records(body: bytes, at: int) -> tuple[Record, ...]:
 
 
 def _read_accept(body: bytes) -> Accept:
-    _, ballot, decided = _BALLOT_AND_LENGTH.unpack_from(body)
-    records = _read_records(body, _BALLOT_AND_LENGTH.size)
-    return Accept(Ballot.unpacked(ballot), records, decided)
+    _, ballot, decided, durable = _THREE.unpack_from(body)
+    records = _read_records(body, _THREE.size)
+    return Accept(Ballot.unpacked(ballot), records, decided, durable)
 
 
 def _read_accepted(body: bytes) -> Accepted:
     _, ballot, length = _BALLOT_AND_LENGTH.unpack(body)
     return Accepted(Ballot.unpacked(ballot), length)
+
+
+def _read_question(body: bytes) -> Question:
+    _, ballot, number = _BALLOT_AND_LENGTH.unpack(body)
+    return Question(Ballot.unpacked(ballot), number)
+
+
+def _read_assurance(body: bytes) -> Assurance:
+    _, ballot, number = _BALLOT_AND_LENGTH.unpack(body)
+    return Assurance(Ballot.unpacked(ballot), number)
 
 
 def _read_heartbeat(body: bytes) -> Heartbeat:
@@ -293,6 +325,16 @@ def _read_forward(body: bytes) -> Forward:
     return Forward(Ballot.unpacked(ballot), entries, body[_FORWARD_HEAD.size :])
 
 
+def _read_sync_ask(body: bytes) -> SyncAsk:
+    _, ballot, number = _BALLOT_AND_LENGTH.unpack(body)
+    return SyncAsk(Ballot.unpacked(ballot), number)
+
+
+def _read_sync_point(body: bytes) -> SyncPoint:
+    _, ballot, number, index = _THREE.unpack(body)
+    return SyncPoint(Ballot.unpacked(ballot), number, index)
+
+
 def _read_touch(body: bytes) -> Touch:
     count = (len(body) - 1) // _SESSION_ID_BYTES
     return Touch(struct.unpack(f">x{count}q", body))
@@ -325,9 +367,13 @@ _READERS: Final[dict[int, Callable[[bytes], LinkMessage]]] = {
     _ACCEPTED: _read_accepted,
     _PREPARE_REQUEST: _read_prepare_request,
     _REFUSAL: _read_refusal,
+    _QUESTION: _read_question,
+    _ASSURANCE: _read_assurance,
     _FORWARD: _read_forward,
     _TOUCH: _read_touch,
     _DIGEST_NOTE: _read_digest_note,
+    _SYNC_ASK: _read_sync_ask,
+    _SYNC_POINT: _read_sync_point,
     _SNAPSHOT_BEGIN: _read_snapshot_begin,
     _SNAPSHOT_PART: _read_snapshot_part,
     _SNAPSHOT_END: _read_snapshot_end,

@@ -23,6 +23,27 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncAsk:
+    """From a follower to the leader of ``ballot``: it has a batch of nothing but syncs.
+
+    As with :class:`Forward` a leader of another ballot ignores it.
+    """
+
+    ballot: Ballot
+    #: The number of that batch.
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPoint:
+    """The leader's answer: what was acknowledged before is among so many first entries."""
+
+    ballot: Ballot
+    number: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Touch:
     """From a follower to the leader: the sessions that it has heard from lately."""
 
@@ -37,7 +58,7 @@ class DigestNote:
     digest: int
 
 
-ReplicaMessage = Forward | Touch | DigestNote
+ReplicaMessage = Forward | SyncAsk | SyncPoint | Touch | DigestNote
 PeerMessage = PaxosMessage | ReplicaMessage
 
 

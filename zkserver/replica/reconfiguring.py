@@ -100,8 +100,8 @@ def execute_reconfig(
 def show_membership(tree: ZnodeTree, membership: Membership, time_ms: int) -> bytes:
     """Let ``/zookeeper/config`` say ``membership``; returns what getData answers from now on.
 
-    The zxid of the change is the membership's version, so a founding one leaves 0. A quota
-    above this znode is not charged.
+    The zxid of the change is the membership's version; for the one that the ensemble began
+    with that is the beginning of its term, or 0. A quota above this znode is not charged.
     """
     before = tree.nodes[CONFIG_PATH]
     stat = stat_of(before)._replace(mzxid=membership.version, mtime=time_ms, version=_DATA_VERSION)

@@ -62,6 +62,8 @@ class Checkers:
         self._concluded: dict[int, dict[int, int]] = {}
         #: Epoch -> (newest zxid that its leader had given away, when), in their order.
         self._proposed: dict[int, list[tuple[int, int]]] = {}
+        #: The newest zxid that any client was shown.
+        self.newest_shown = 0
         #: (server, position, zxid) of installed or recovered states.
         self.comparisons = 0
 

@@ -47,6 +47,8 @@ class Call:
     session_id: int
     xid: int
     begun_us: int
+    #: The newest zxid that anybody had been shown by then.
+    newest_zxid: int
     #: None: nobody knows whether it took effect.
     ended_us: int | None = None
     code: int = 0
@@ -143,6 +145,7 @@ class SimClient:
             self.session_id,
             self._xid,
             self.world.now_us,
+            self.replies.checkers.newest_shown,
         )
         self.outstanding.append(call)
         self.history.append(call)

@@ -157,6 +157,15 @@ def _torn_tail() -> list[Change]:
     return [(segments, "scan_segment", scan_segment)]
 
 
+def _sync_unassured() -> list[Change]:
+    """A leader answers a sync without asking whether it still leads."""
+
+    def assured(leader: Leader) -> int:
+        return leader.ask_whether_we_lead()
+
+    return [(Leader, "assured", property(assured))]
+
+
 PLANTED: Final[dict[str, Callable[[], list[Change]]]] = {
     "persist-skipped": _persist_skipped,
     "promise-forgotten": _promise_forgotten,
@@ -168,6 +177,7 @@ PLANTED: Final[dict[str, Callable[[], list[Change]]]] = {
     "decided-back": _decided_back,
     "snapshot-without-sessions": _snapshot_without_sessions,
     "torn-tail": _torn_tail,
+    "sync-unassured": _sync_unassured,
 }
 
 

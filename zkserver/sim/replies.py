@@ -111,6 +111,7 @@ class ReplyChecker:
         if zxid < self.zxid:
             raise Violation("zxid", f"{self.name} is shown {zxid:#x} after {self.zxid:#x}")
         self.zxid = zxid
+        self.checkers.newest_shown = max(zxid, self.checkers.newest_shown)
         if look_at_watches and self.watches and not self._are_watches_away:
             self._look_at_watches(zxid)
 
@@ -120,6 +121,8 @@ class ReplyChecker:
         self.shown(zxid)
         if call.kind in READS:
             self._read(call, zxid, code, body)
+        elif call.kind == "sync":
+            self._synced(call, zxid, code)
         else:
             self._written(call, zxid, code)
 
@@ -137,6 +140,15 @@ class ReplyChecker:
             expected = 0
         if code != expected:
             raise Violation("acknowledged", f"{told}, it should be {expected}")
+
+    def _synced(self, call: Call, zxid: int, code: int) -> None:
+        """A sync is not in the sequence, but behind all that anybody was shown before it."""
+        if code or zxid < call.newest_zxid:
+            raise Violation(
+                "sync",
+                f"{self.name} is told {code} for sync ({call.xid}) at {zxid:#x}, begun when"
+                f" {call.newest_zxid:#x} had been shown",
+            )
 
     def _read(self, call: Call, zxid: int, code: int, body: bytes) -> None:
         op, has_watch = READS[call.kind]
