@@ -159,10 +159,14 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class AttachFiles:
-    """Let a sandbox be seen below these virtual paths of ``/files``."""
+    """Let a sandbox be seen below these virtual paths of ``/files``.
+
+    ``user`` is whose it is: the object of the ACL ``access_sandboxes``.
+    """
 
     path: str
     virtual_paths: tuple[str, ...]
+    user: str
 
 
 @dataclass(frozen=True, slots=True)

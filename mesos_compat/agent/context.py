@@ -17,6 +17,7 @@ from mesos_compat.agent.metrics import Metrics
 from mesos_compat.agent.settings import AgentSettings
 from mesos_compat.agent.state import AgentState, Phase
 from mesos_compat.agent.timers import Timer, Timers
+from mesos_compat.master.authorization import Authorizer
 from mesos_compat.stories import Stories
 from mesos_compat.wire import link_pb2
 
@@ -34,6 +35,7 @@ class Context:
         "_random_bytes",
         "_storing",
         "actions",
+        "authorizer",
         "below",
         "metrics",
         "now",
@@ -49,7 +51,9 @@ class Context:
         state: AgentState,
         below: Callable[[int], int],
         random_bytes: Callable[[int], bytes],
+        authorizer: Authorizer,
     ) -> None:
+        self.authorizer = authorizer
         self.settings = settings
         self.state = state
         self.below = below

@@ -27,6 +27,7 @@ from mesos_compat.agent.metrics import Metrics
 from mesos_compat.agent.settings import AgentSettings
 from mesos_compat.agent.state import AgentState, Phase, TaskKey
 from mesos_compat.agent.timers import Timer, TimerKind
+from mesos_compat.master.authorization import Authorizer
 from mesos_compat.resources import Resources
 from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import mesos_pb2
@@ -46,16 +47,20 @@ class AgentCore:
         agent_info: mesos_pb2.AgentInfo,
         below: Callable[[int], int],
         random_bytes: Callable[[int], bytes],
+        authorizer: Authorizer | None = None,
     ) -> None:
         """``agent_info`` is without an id, and says which resources there are.
 
         ``below(n)`` gives a random number from 0 to n - 1, ``random_bytes(n)`` n random bytes.
+        ``authorizer`` has the agent's own ACLs; None permits everything.
         """
         info = mesos_pb2.AgentInfo()
         info.CopyFrom(agent_info)
         resources = Resources(info.resources)
         self._state = AgentState(info, flag_total=resources, total=resources, resource_version=b"")
-        self._context = Context(settings, self._state, below, random_bytes)
+        self._context = Context(
+            settings, self._state, below, random_bytes, authorizer or Authorizer()
+        )
         self._state.resource_version = self._context.new_uuid()
 
     @property

@@ -37,7 +37,7 @@ def executor_environment(
 ) -> dict[str, str]:
     """What the agent tells an executor by its environment."""
     grace_ms = shutdown_grace_period_ms(settings, executor)
-    made = dict(settings.executor_environment_variables)
+    made = {**settings.tls_environment, **settings.executor_environment_variables}
     if settings.address.HasField("ip"):
         made.setdefault("LIBPROCESS_IP", settings.address.ip)
     made |= {

@@ -149,6 +149,7 @@ class ContainerCalled:
     route: Route
     call: agent_pb2.Call
     claims: Mapping[str, str] | None = None
+    principal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from mesos_compat.agent import (
     link_calls,
     paths,
     removal,
+    status_updates,
     tasks,
 )
 from mesos_compat.agent.actions import (
-    AttachFiles,
     CloseExecutor,
     DestroyContainer,
     LaunchContainer,
@@ -107,7 +107,7 @@ def launch(context: Context, executor: Executor) -> None:
     link, _, container_id = executor.run_path.rpartition("/")
     context.store([checkpoint.WriteLink(f"{link}/{paths.LATEST}", container_id)], lambda: None)
     context.emit(LaunchContainer(spec))
-    context.emit(AttachFiles(executor.sandbox, removal.virtual_paths(context, executor)))
+    removal.attach_files(context, framework_of(context, executor), executor)
     context.set_timer(
         _timer(TimerKind.EXECUTOR_REGISTRATION, executor),
         context.settings.executor_registration_timeout_ms,
@@ -207,7 +207,11 @@ def shut_down(context: Context, executor: Executor) -> None:
 
 
 def shut_down_framework(context: Context, framework_id: str) -> None:
-    """SHUTDOWN_FRAMEWORK: it is over; nothing of it is told any more."""
+    """SHUTDOWN_FRAMEWORK: it is over; nothing of it is told any more.
+
+    Not either of tasks that were refused, of which the agent knows nothing but that.
+    """
+    status_updates.forget_framework(context, framework_id)
     framework = context.state.frameworks.get(framework_id)
     if framework is None or framework.is_terminating:
         return

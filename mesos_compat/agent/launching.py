@@ -1,15 +1,25 @@
 """RUN_TASK and RUN_TASK_GROUP: from the master's word to an executor's queue.
 
 Source: ``Slave::run`` and ``__run`` of Mesos. What cannot be launched any more, for no fault of the
-task's, is answered by TASK_DROPPED. What can is checkpointed before anything is started for it.
+task's, is answered by TASK_DROPPED, and what this agent's ACLs forbid by TASK_ERROR. What can be
+is checkpointed before anything is started for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from mesos_compat.agent import checkpoint, executor_infos, executors, link_calls, removal, tasks
+from mesos_compat.agent import (
+    checkpoint,
+    executor_infos,
+    executors,
+    link_calls,
+    permissions,
+    removal,
+    tasks,
+)
 from mesos_compat.agent.checkpoint import Record
 from mesos_compat.agent.context import Context
 from mesos_compat.agent.state import (
@@ -108,9 +118,6 @@ def _run(context: Context, launch: _Launch) -> None:
     if state.phase is not Phase.RUNNING:
         return
     known = state.frameworks.get(launch.framework.id.value)
-    if known is not None and known.is_terminating:
-        # The framework is over; nobody would hear what becomes of its tasks.
-        return
     if known is not None and any(_is_here(known, task_id) for task_id in launch.task_ids):
         # It came again; what becomes of it is told anyway.
         return
@@ -118,8 +125,11 @@ def _run(context: Context, launch: _Launch) -> None:
     if known is not None:
         executor = known.executors.get(launch.executor.executor_id.value)
     fault = _fault(context, launch, executor)
+    if known is not None and known.is_terminating:
+        # The framework is not over for whoever sends this: another master has said so before.
+        fault = _Fault("Framework is being shut down", _Status.REASON_EXECUTOR_TERMINATED)
     if fault is not None:
-        _drop(context, launch, executor, *fault)
+        _refuse(context, launch, executor, fault)
         return
     framework = removal.framework_of(context, launch.framework)
     records: list[Record] = []
@@ -154,7 +164,13 @@ def _run(context: Context, launch: _Launch) -> None:
     context.store(records, stored)
 
 
-_Fault = tuple[str, mesos_pb2.TaskStatus.Reason]
+class _Fault(NamedTuple):
+    """Why tasks are not launched, as their last status says it."""
+
+    message: str
+    reason: mesos_pb2.TaskStatus.Reason
+    # For no fault of theirs, unless it says otherwise.
+    state: mesos_pb2.TaskState = mesos_pb2.TASK_DROPPED
 
 
 def _is_here(framework: Framework, task_id: str) -> bool:
@@ -167,17 +183,28 @@ def _fault(context: Context, launch: _Launch, executor: Executor | None) -> _Fau
     state = context.state
     if state.drain_config is not None:
         text = "Task was received while agent was already draining"
-        return text, _Status.REASON_AGENT_DRAINING
+        return _Fault(text, _Status.REASON_AGENT_DRAINING)
+    refused = permissions.first_refused(context, launch.framework, launch.infos)
+    if refused is not None:
+        text = (
+            f"Framework {launch.framework.id.value} is not authorized to launch task"
+            f" {refused.task_id.value}"
+        )
+        if launch.is_group:
+            reason = _Status.REASON_TASK_GROUP_UNAUTHORIZED
+        else:
+            reason = _Status.REASON_TASK_UNAUTHORIZED
+        return _Fault(text, reason, mesos_pb2.TASK_ERROR)
     version = launch.resource_version
     if version is not None and version != state.resource_version:
-        return "Task assumes outdated resource state", _Status.REASON_INVALID_OFFERS
+        return _Fault("Task assumes outdated resource state", _Status.REASON_INVALID_OFFERS)
     marked = launch.resources.unallocate().filter(needs_checkpointing)
     if not state.total.contains(marked):
         what = "task group" if launch.is_group else "task"
         text = f"The checkpointed resources being used by the {what} are unknown to the agent"
-        return text, _Status.REASON_RESOURCES_UNKNOWN
+        return _Fault(text, _Status.REASON_RESOURCES_UNKNOWN)
     why = _executor_fault(launch, executor)
-    return None if why is None else (why, _Status.REASON_EXECUTOR_TERMINATED)
+    return None if why is None else _Fault(why, _Status.REASON_EXECUTOR_TERMINATED)
 
 
 def _executor_fault(launch: _Launch, executor: Executor | None) -> str | None:
@@ -194,15 +221,14 @@ def _executor_fault(launch: _Launch, executor: Executor | None) -> str | None:
     return None
 
 
-def _drop(
-    context: Context,
-    launch: _Launch,
-    executor: Executor | None,
-    message: str,
-    reason: mesos_pb2.TaskStatus.Reason,
-) -> None:
-    tasks.drop(context, launch.framework, launch.task_ids, message, reason)
-    if launch.launch_executor and executor is None and not launch.is_generated:
+def _refuse(context: Context, launch: _Launch, executor: Executor | None, fault: _Fault) -> None:
+    tasks.refuse(
+        context, launch.framework, launch.task_ids, fault.state, fault.message, fault.reason
+    )
+    # One that has ended is kept until its last statuses are acknowledged; the master has forgotten
+    # it by then.
+    is_gone = executor is None or executor.state is ExecutorState.TERMINATED
+    if launch.launch_executor and is_gone and not launch.is_generated:
         # The master believes that it is there, and counts what it uses.
         key = ExecutorKey(launch.framework.id.value, launch.executor.executor_id.value)
         context.tell_exit(link_calls.exited_executor(key, None))

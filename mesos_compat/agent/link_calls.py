@@ -13,7 +13,11 @@ _Call = link_pb2.Call
 
 
 def subscribe(state: AgentState, settings: AgentSettings) -> link_pb2.Call:
-    """SUBSCRIBE, with all that the agent has and knows."""
+    """SUBSCRIBE, with all that the agent has and knows.
+
+    But for frameworks that it was told are over: the last master may have said so, and another
+    would take them for alive, and their tasks, of which it will hear nothing more.
+    """
     call = _Call(type=_Call.SUBSCRIBE)
     made = call.subscribe
     made.agent.CopyFrom(state.info)
@@ -24,6 +28,8 @@ def subscribe(state: AgentState, settings: AgentSettings) -> link_pb2.Call:
     made.resources.extend(state.total)
     made.resource_version = state.resource_version
     for framework in state.frameworks.values():
+        if framework.is_terminating:
+            continue
         made.frameworks.add().CopyFrom(framework.info)
         for executor in framework.executors.values():
             made.tasks.extend(task.message for task in executor.tasks())

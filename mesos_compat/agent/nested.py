@@ -7,10 +7,9 @@ their tasks so; people look into containers with sessions, which end with their 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mesos_compat.agent import nested_calls, paths
+from mesos_compat.agent import nested_calls, paths, permissions
 from mesos_compat.agent.actions import (
     Answer,
     DestroyContainer,
@@ -35,6 +34,7 @@ from mesos_compat.containers.spec import (
 )
 
 _SIGKILL = 9
+_FORBIDDEN_TEXT = "403 Forbidden."
 
 
 def called(context: Context, event: ContainerCalled) -> None:
@@ -43,8 +43,8 @@ def called(context: Context, event: ContainerCalled) -> None:
         context.emit(Reply(event.route, 503, NOT_RECOVERED_TEXT))
         return
     wanted = nested_calls.read(event.call)
-    if not _may(event.claims, wanted.container_id):
-        context.emit(Reply(event.route, 403, "The container belongs to another executor"))
+    if not permissions.may_handle(context, wanted, event.principal, event.claims):
+        context.emit(Reply(event.route, 403, _FORBIDDEN_TEXT))
         return
     if wanted.purpose is Purpose.LAUNCH:
         _launch(context, event.route, wanted)
@@ -54,11 +54,6 @@ def called(context: Context, event: ContainerCalled) -> None:
         _kill(context, event.route, wanted)
     else:
         _remove(context, event.route, wanted)
-
-
-def _may(claims: Mapping[str, str] | None, container_id: ContainerId) -> bool:
-    """Whether a caller with an executor's token means a container within that executor's."""
-    return claims is None or "cid" not in claims or claims["cid"] == container_id[0]
 
 
 # Launching.

@@ -170,9 +170,18 @@ def reconcile(context: Context, call: link_pb2.Event.ReconcileOperations) -> Non
         context.tell_master(link_calls.operation_status(unknown))
 
 
-def recover(context: Context, stored: link_pb2.Call.UpdateAgent) -> Resources:
-    """Operations of an earlier agent; what it had of reservations and volumes."""
-    for message in stored.operations:
-        operation = Operation(message, is_stored=True)
-        context.state.operations[operation.uuid] = operation
+def marked(stored: link_pb2.Call.UpdateAgent) -> Resources:
+    """What an earlier agent had of reservations and volumes."""
     return Resources(stored.resources).filter(needs_checkpointing)
+
+
+def recover(context: Context, stored: link_pb2.Call.UpdateAgent) -> None:
+    """Operations of an earlier agent, if this one goes on as that.
+
+    Of operations of an agent that is no more nobody wants to hear: frameworks were told what
+    became of them when the master gave that agent up, and can acknowledge nothing of it.
+    """
+    for message in stored.operations:
+        if message.agent_id.value == context.state.agent_id:
+            operation = Operation(message, is_stored=True)
+            context.state.operations[operation.uuid] = operation

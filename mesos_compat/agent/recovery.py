@@ -24,7 +24,7 @@ from mesos_compat.agent import (
     status_updates,
     tasks,
 )
-from mesos_compat.agent.actions import AttachFiles, RecoverContainers, ScheduleGc, Stop
+from mesos_compat.agent.actions import RecoverContainers, ScheduleGc, Stop
 from mesos_compat.agent.context import Context
 from mesos_compat.agent.events import ContainersRecovered, Recovered
 from mesos_compat.agent.recovered import (
@@ -85,8 +85,8 @@ def _fault(context: Context, found: RecoveredState) -> str | None:
     if found.errors and context.settings.strict:
         return "; ".join(found.errors)
     if found.resources is not None:
-        marked = operations.recover(context, found.resources)
         try:
+            marked = operations.marked(found.resources)
             state.total = apply_checkpointed(state.flag_total, marked)
         except ResourceError as error:
             return str(error)
@@ -108,10 +108,15 @@ def _recover_agent(
         # Nothing of it runs any more; this is a new agent.
         context.emit(ScheduleGc(f"{context.settings.work_dir}/{agent_path}"))
         context.emit(ScheduleGc(f"{context.settings.work_dir}/{paths.meta(agent_path)}"))
+        # Also when it is started once more before a master has made it one.
+        found.repairs.append(checkpoint.RemoveFile(paths.LATEST_AGENT))
         return True
     state.info.id.CopyFrom(info.id)
+    if found.resources is not None:
+        operations.recover(context, found.resources)
     for framework in found.frameworks:
         if rebooted:
+            found.repairs.extend(_ended_by_reboot(context, framework))
             _forget_framework(context, framework)
         else:
             _recover_framework(context, framework)
@@ -165,6 +170,21 @@ def _forget_framework(context: Context, found: RecoveredFramework) -> None:
     context.emit(ScheduleGc(f"{context.settings.work_dir}/{paths.meta(path)}"))
 
 
+def _ended_by_reboot(context: Context, framework: RecoveredFramework) -> list[checkpoint.Record]:
+    """Marks of what is over, so that the agent does not take it for alive at its next start.
+
+    That start is in the same boot, and the directories are still there.
+    """
+    agent_id, framework_id = context.state.agent_id, framework.info.id.value
+    return [
+        checkpoint.executor_ended(
+            paths.run(agent_id, framework_id, one.info.executor_id.value, one.container_id)
+        )
+        for one in framework.executors
+        if one.container_id is not None and not one.is_completed
+    ]
+
+
 def _recover_framework(context: Context, found: RecoveredFramework) -> None:
     framework = Framework(found.info)
     context.state.frameworks[framework.framework_id] = framework
@@ -206,7 +226,7 @@ def _recover_executor(context: Context, framework: Framework, found: RecoveredEx
     )
     framework.executors[executor_id] = executor
     state.executors_by_container[found.container_id] = executor
-    context.emit(AttachFiles(sandbox, removal.virtual_paths(context, executor)))
+    removal.attach_files(context, framework, executor)
     for task in found.tasks:
         _recover_task(context, framework, executor, task)
 

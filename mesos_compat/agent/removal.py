@@ -7,7 +7,7 @@ for a while; what is remembered of executors and frameworks is bounded.
 from __future__ import annotations
 
 from mesos_compat.agent import checkpoint, paths, status_updates
-from mesos_compat.agent.actions import DetachFiles, ScheduleGc, Stop, UnscheduleGc
+from mesos_compat.agent.actions import AttachFiles, DetachFiles, ScheduleGc, Stop, UnscheduleGc
 from mesos_compat.agent.context import Context
 from mesos_compat.agent.state import (
     TERMINAL_STATES,
@@ -20,6 +20,7 @@ from mesos_compat.agent.state import (
     Task,
     TaskKey,
 )
+from mesos_compat.master import action_objects
 from mesos_compat.wire.v1 import mesos_pb2
 
 
@@ -36,6 +37,7 @@ def acknowledged(context: Context, key: TaskKey, uuid: bytes) -> None:
     if task is not None:
         complete_task(context, framework, executor, task)
     remove_if_done(context, framework, executor)
+    end_draining_if_done(context)
 
 
 def complete_task(context: Context, framework: Framework, executor: Executor, task: Task) -> None:
@@ -89,9 +91,11 @@ def remove_executor(context: Context, framework: Framework, executor: Executor) 
         context.emit(ScheduleGc(f"{work_dir}/{paths.meta(executor_path)}"))
 
 
-def virtual_paths(context: Context, executor: Executor) -> tuple[str, ...]:
-    """Where an executor's sandbox can be seen in ``/files``."""
-    return (executor.sandbox, *_latest_paths(context, executor.key))
+def attach_files(context: Context, framework: Framework, executor: Executor) -> None:
+    """Let an executor's sandbox be seen in ``/files``."""
+    virtual = (executor.sandbox, *_latest_paths(context, executor.key))
+    user = action_objects.executor_user(executor.info, framework.info)
+    context.emit(AttachFiles(executor.sandbox, virtual, user))
 
 
 def _latest_paths(context: Context, key: ExecutorKey) -> tuple[str, ...]:
@@ -125,9 +129,6 @@ def remove_framework_if_idle(context: Context, framework: Framework) -> None:
     if framework.executors or framework_id not in state.frameworks:
         return
     del state.frameworks[framework_id]
-    if framework.is_terminating:
-        # It is gone for the master, which would not acknowledge anything.
-        status_updates.forget_framework(context, framework_id)
     if framework.completed_executors:
         _remember(context, framework)
         path = paths.framework(state.agent_id, framework_id)
@@ -146,16 +147,30 @@ def _remember(context: Context, framework: Framework) -> None:
             _forget_latest(context, forgotten, forgotten.completed_executors.popleft())
 
 
+def end_draining_if_done(context: Context) -> None:
+    """Nothing is left to be done or told on a draining agent: it is drained.
+
+    Executors without tasks may still be there (in Mesos not): the master does not count them
+    either, and an agent that is in use again must not refuse the first tasks.
+    """
+    state = context.state
+    if state.drain_config is None or state.operations:
+        return
+    for framework in state.frameworks.values():
+        if any(executor.has_incomplete_tasks for executor in framework.executors.values()):
+            return
+    state.drain_config = None
+    state.drain_start_ns = 0
+    context.note("agent", "drained")
+    context.store([checkpoint.drain_config(state.agent_id, None)], lambda: None)
+
+
 def end_if_idle(context: Context) -> None:
     """Nothing runs any more: a drained agent is drained, and one that is to end does."""
     state = context.state
+    end_draining_if_done(context)
     if state.frameworks:
         return
-    if state.drain_config is not None and not state.operations:
-        state.drain_config = None
-        state.drain_start_ns = 0
-        context.note("agent", "drained")
-        context.store([checkpoint.drain_config(state.agent_id, None)], lambda: None)
     if state.phase is Phase.TERMINATING:
         _stop(context, "All executors have ended")
     elif state.is_cleaning_up and state.phase is not Phase.RECOVERING:

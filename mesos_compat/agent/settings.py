@@ -43,6 +43,8 @@ class AgentSettings:
     capabilities: tuple[_Capability.Type, ...] = CAPABILITIES
     # What our executors' programs need to be found and run, apart from what Mesos gives them.
     program_environment: Mapping[str, str] = field(default_factory=lambda: _NO_TEXTS)
+    # How to call this agent, where it serves with TLS.
+    tls_environment: Mapping[str, str] = field(default_factory=lambda: _NO_TEXTS)
     executor_environment_variables: Mapping[str, str] = field(default_factory=lambda: _NO_TEXTS)
     executor_registration_timeout_ms: int = _MINUTE_MS
     executor_reregistration_timeout_ms: int = 2 * _SECOND_MS

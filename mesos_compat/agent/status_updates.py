@@ -68,16 +68,18 @@ def _send(context: Context, stream: UpdateStream, retry_ms: int) -> None:
     pending = stream.pending[0]
     if not pending.is_stored:
         return
+    # Of one that cannot be sent now too: the next master has to know how far the framework will
+    # be told first, or it would answer who asks with a state that is ahead of that.
+    _remember_next(context, stream.key, pending.update.status)
     if not context.tell_master(link_calls.status_update(pending.update, stream.latest_state)):
         # All are sent when the agent is registered.
         context.timers.cancel(_timer(stream.key))
         return
-    _remember_sent(context, stream.key, pending.update.status)
     stream.retry_ms = retry_ms
     context.set_timer(_timer(stream.key), retry_ms)
 
 
-def _remember_sent(context: Context, key: TaskKey, status: mesos_pb2.TaskStatus) -> None:
+def _remember_next(context: Context, key: TaskKey, status: mesos_pb2.TaskStatus) -> None:
     framework = context.state.frameworks.get(key.framework_id)
     task = None if framework is None else framework.find(key.task_id)
     if task is not None:

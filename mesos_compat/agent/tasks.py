@@ -90,8 +90,8 @@ def updated_by_executor(
     """A status of an executor, found whole.
 
     It is acknowledged when it will not be lost any more; also one that nobody wants, so that
-    it is not sent again: of an unknown task, after the last status, or before the task was
-    delivered, unless it says that there will be none.
+    it is not sent again: of a framework that is over, of an unknown task, after the last status, or
+    before the task was delivered, unless it says that there will be none.
     """
     task_id, uuid = given.task_id.value, given.uuid
 
@@ -105,7 +105,7 @@ def updated_by_executor(
     if stream is not None and uuid in stream.received:
         status_updates.take(context, update, stream.run_path, acknowledge)
         return
-    task = executor.live_task(task_id)
+    task = None if framework.is_terminating else executor.live_task(task_id)
     is_early = task_id in executor.queued and update.status.state not in TERMINAL_STATES
     if task is None or is_early:
         context.metrics.count("invalid_status_updates")

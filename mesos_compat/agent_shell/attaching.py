@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-from mesos_compat.agent_shell.driver import AgentDriver, process_io
+from mesos_compat.agent_shell.driver import AgentDriver
+from mesos_compat.agent_shell.permissions import AgentPermissions
 from mesos_compat.containers.io import AttachError, Input
 from mesos_compat.containers.spec import (
     ContainerId,
@@ -49,16 +49,16 @@ async def attach_output(
     stream = driver.conversations.open_unasked(route, form, gone)
 
     async def run() -> None:
-        async with contextlib.aclosing(outputs):
-            async for output in outputs:
-                stream.send(process_io(output.stream, output.data))
+        await driver.forward(route, outputs)
         driver.conversations.close(route)
 
     pump = asyncio.create_task(run())
     return stream
 
 
-async def attach_input(driver: AgentDriver, request: Request, form: StreamForm) -> Answer:
+async def attach_input(
+    driver: AgentDriver, request: Request, form: StreamForm, permissions: AgentPermissions
+) -> Answer:
     """Write to a container what the request's records hold, as they come."""
     calls = _calls(request, form.content_type)
     try:
@@ -70,6 +70,8 @@ async def attach_input(driver: AgentDriver, request: Request, form: StreamForm) 
                 400, "Expecting 'attach_container_input.type' to be CONTAINER_ID in the first call"
             )
         container_id = container_id_of(first.attach_container_input.container_id)
+        if not permissions.may_attach("attach_containers_input", request.principal, container_id):
+            return said(403)
         try:
             target = await driver.containerizer.attach_input(container_id)
         except UnknownContainerError:

@@ -19,11 +19,11 @@ from mesos_compat.agent_shell.containers import ContainerRunner
 from mesos_compat.agent_shell.links import Links
 from mesos_compat.containers import gc, volumes
 from mesos_compat.containers.containerizer import Containerizer
-from mesos_compat.containers.io import AttachError
+from mesos_compat.containers.io import AttachError, Outputs
 from mesos_compat.containers.spec import ContainerId, UnknownContainerError
 from mesos_compat.http.answers import Answer, message, told
 from mesos_compat.http.conversations import Conversations, StreamForm
-from mesos_compat.http.files import Attached
+from mesos_compat.http.files import Attached, Permit
 from mesos_compat.http.stepping import Stepper, mono_ms
 from mesos_compat.http.streams import RecordStream
 from mesos_compat.wire import link_pb2
@@ -91,6 +91,8 @@ class AgentDriver:
         self._links: Links | None = None
         #: Puts what containers use into the answer to a ping.
         self.measure: Callable[[link_pb2.Call.Pong], None] | None = None
+        #: Who may look into a user's sandboxes; None is everybody.
+        self.permit_sandbox: Callable[[str], Permit | None] = lambda _user: None
         #: Of what type an answer about a container is wanted, by route.
         self._answer_types: dict[int, ContentType] = {}
 
@@ -229,8 +231,9 @@ class AgentDriver:
     def _do_directory(self, action: act.Action) -> None:
         match action:
             case act.AttachFiles():
+                permit = self.permit_sandbox(action.user)
                 for virtual in action.virtual_paths:
-                    self.attached.attach(virtual, Path(action.path))
+                    self.attached.attach(virtual, Path(action.path), permit)
             case act.DetachFiles():
                 for virtual in action.virtual_paths:
                     self.attached.detach(virtual)
@@ -264,9 +267,16 @@ class AgentDriver:
             self.submit(lost)
             return
         with contextlib.suppress(AttachError, UnknownContainerError):
-            async for output in await self.containerizer.attach_output(container_id):
-                self.conversations.send(route, process_io(output.stream, output.data))
+            await self.forward(route, await self.containerizer.attach_output(container_id))
         self.conversations.close(route)
+
+    async def forward(self, route: ev.Route, outputs: Outputs) -> None:
+        """What a container writes, to a reader for whom it waits, until one of them is gone."""
+        async with contextlib.aclosing(outputs):
+            async for output in outputs:
+                self.conversations.send(route, _process_io(output.stream, output.data))
+                if not await self.conversations.wait_room(route):
+                    return
 
     async def _collect_garbage(self) -> None:
         while True:
@@ -288,7 +298,7 @@ def _age_ms(path: str) -> int:
         return 0
 
 
-def process_io(stream: str, data: bytes) -> agent_pb2.ProcessIO:
+def _process_io(stream: str, data: bytes) -> agent_pb2.ProcessIO:
     """What a container has written, as operators read it."""
     record = agent_pb2.ProcessIO(type=agent_pb2.ProcessIO.DATA)
     record.data.type = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,6 +14,8 @@ from mesos_compat.agent import events as ev
 from mesos_compat.http.link_client import LinkClient, LinkRefusedError
 from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import mesos_pb2
+
+_log = logging.getLogger(__name__)
 
 
 def url_of(master: mesos_pb2.MasterInfo, *, has_tls: bool) -> str:
@@ -72,6 +75,7 @@ class Links:
         try:
             await client.open(action.subscribe)
         except LinkRefusedError as error:
+            _log.warning("cannot subscribe with the master: %s", error)
             lost(str(error))
             return
         if self._clients.get(action.link) is not client:

@@ -10,16 +10,18 @@ from mesos_compat.agent.views import operator
 from mesos_compat.agent.views.view import View
 from mesos_compat.agent_shell.attaching import attach_input, attach_output
 from mesos_compat.agent_shell.driver import AgentDriver
+from mesos_compat.agent_shell.permissions import AgentPermissions
 from mesos_compat.containers.spec import container_id_of
 from mesos_compat.errors import DecodeError
 from mesos_compat.http import file_calls
 from mesos_compat.http.answers import Answer, message, said, told
 from mesos_compat.http.conversations import StreamForm
 from mesos_compat.http.record_types import answer_form, request_form
-from mesos_compat.http.requests import Request, only
+from mesos_compat.http.requests import Principal, Request, only
 from mesos_compat.http.streams import RecordStream
 from mesos_compat.http.verbosity import LEVEL_MAX, Verbosity
 from mesos_compat.master.validation import agent_call
+from mesos_compat.master.validation.refusal import Refusal
 from mesos_compat.wire.media import decode
 from mesos_compat.wire.v1 import agent_pb2
 
@@ -50,12 +52,14 @@ class OperatorApi:
         self,
         driver: AgentDriver,
         unready: Callable[[], Answer | None],
-        view: Callable[[str | None], View],
+        view: Callable[[Principal | None], View],
+        permissions: AgentPermissions,
         verbosity: Verbosity,
     ) -> None:
         self._driver = driver
         self._unready = unready
         self._view = view
+        self._permissions = permissions
         self._verbosity = verbosity
 
     async def handle(self, request: Request) -> Answer | RecordStream:
@@ -71,7 +75,7 @@ class OperatorApi:
             # Only input comes as a stream of records.
             if isinstance(accepted, Answer):
                 return accepted
-            return await attach_input(self._driver, request, content)
+            return await attach_input(self._driver, request, content, self._permissions)
         try:
             call = decode(await request.body(), content.content_type, _Call)
         except DecodeError as error:
@@ -94,14 +98,19 @@ class OperatorApi:
         if call.type in _CONTAINERS:
             claims = request.principal.claims if request.principal is not None else None
             route = self._driver.new_route()
-            event = ev.ContainerCalled(route, call, claims)
+            event = ev.ContainerCalled(route, call, claims, request.who)
             return await self._driver.ask_about_container(event, form)
         if call.type == _Call.ATTACH_CONTAINER_OUTPUT:
             wanted = container_id_of(call.attach_container_output.container_id)
+            asker = request.principal
+            if not self._permissions.may_attach("attach_containers_output", asker, wanted):
+                return said(403)
             return await attach_output(self._driver, wanted, form)
         if call.type in (_Call.LIST_FILES, _Call.READ_FILE):
             return await self._answer_files(request, call, form)
         if call.type == _Call.SET_LOGGING_LEVEL:
+            if not self._permissions.allow("set_log_level", request.principal):
+                return said(403)
             level = call.set_logging_level.level
             if level > LEVEL_MAX:
                 return told(400, f"Invalid level '{level}'.\n")
@@ -115,7 +124,9 @@ class OperatorApi:
         read = operator.ANSWERS.get(call.type)
         if read is None:
             return said(501)
-        found = read(self._view(request.who), call)
+        found = read(self._view(request.principal), call)
+        if isinstance(found, Refusal):
+            return told(found.status, found.message)
         return message(found, form.content_type)
 
     async def _answer_files(
@@ -123,14 +134,14 @@ class OperatorApi:
     ) -> Answer:
         attached = self._driver.attached
         if call.type == _Call.LIST_FILES:
-            infos = await file_calls.list_files(attached, call.list_files.path, request.who)
+            infos = await file_calls.list_files(attached, call.list_files.path, request.principal)
             if isinstance(infos, Answer):
                 return infos
             response = _Response(type=_Response.LIST_FILES)
             response.list_files.SetInParent()
             response.list_files.file_infos.extend(infos)
             return message(response, form.content_type)
-        part = await file_calls.read_file(attached, call.read_file, request.who)
+        part = await file_calls.read_file(attached, call.read_file, request.principal)
         if isinstance(part, Answer):
             return part
         response = _Response(type=_Response.READ_FILE)

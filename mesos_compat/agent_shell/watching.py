@@ -11,6 +11,7 @@ from mesos_compat.agent.views.view import View, Visible
 from mesos_compat.containers.containerizer import Containerizer
 from mesos_compat.containers.spec import ContainerId, UnknownContainerError
 from mesos_compat.http import system
+from mesos_compat.http.requests import Principal
 from mesos_compat.http.stepping import mono_ms
 from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import mesos_pb2
@@ -61,7 +62,7 @@ class Utilization:
 
 
 class Watching:
-    """Makes views; ``visible`` tells what a principal may see."""
+    """Makes views; ``visible`` tells what one who asks may see."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Watching:
         containerizer: Containerizer,
         flags: Mapping[str, str],
         version: mesos_pb2.VersionInfo,
-        visible: Callable[[str | None], Visible],
+        visible: Callable[[Principal | None], Visible],
     ) -> None:
         self._core = core
         self._statistics = Statistics(containerizer)
@@ -77,8 +78,8 @@ class Watching:
         self._version = version
         self._visible = visible
 
-    def view(self, principal: str | None) -> View:
-        """The agent as ``principal`` sees it now."""
+    def view(self, asker: Principal | None) -> View:
+        """The agent as ``asker`` sees it now."""
         return View(
             state=self._core.state,
             settings=self._core.settings,
@@ -88,5 +89,5 @@ class Watching:
             now=ev.Now(mono_ms(), time.time_ns()),
             statistics=self._statistics,
             measured=system.measure(),
-            visible=self._visible(principal),
+            visible=self._visible(asker),
         )

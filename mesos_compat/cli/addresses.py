@@ -11,10 +11,13 @@ import shlex
 import socket
 import subprocess
 from dataclasses import dataclass
+from typing import Final
 
 from mesos_compat.errors import FlagError
 from mesos_compat.flags.loading import Flags
 from mesos_compat.wire.v1 import mesos_pb2
+
+_PORT_MAX: Final = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,10 @@ class Place:
 
 def find_place(flags: Flags) -> Place:
     """Where to serve; raises :class:`FlagError` when the flags contradict or mean nothing."""
+    for name in ("port", "advertise_port"):
+        port = flags.number(name) or 0
+        if not 0 <= port <= _PORT_MAX:
+            raise FlagError(f"Failed to load flag '{name}': {port} is no port")
     given, command = flags.text("ip"), flags.text("ip_discovery_command")
     if given is not None and command is not None:
         raise FlagError("Only one of `--ip` or `--ip_discovery_command` should be specified")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import random
@@ -18,6 +19,7 @@ from mesos_compat.agent_shell.driver import AgentDriver
 from mesos_compat.agent_shell.executor_api import ExecutorApi
 from mesos_compat.agent_shell.older_api import OlderApi
 from mesos_compat.agent_shell.operator_api import OperatorApi
+from mesos_compat.agent_shell.permissions import AgentPermissions
 from mesos_compat.agent_shell.watching import Utilization, Watching
 from mesos_compat.cli import agent_settings, logs, running
 from mesos_compat.cli.addresses import find_place
@@ -58,6 +60,7 @@ class Agent:
         self._place = find_place(flags)
         tls = TlsSettings(environment)
         self._client_tls = tls.client()
+        self._tls_environment = tls.variables()
         self._routes = Routes("slave(1)")
         self._verbosity = Verbosity()
         self._attached = Attached()
@@ -83,13 +86,19 @@ class Agent:
         """Serve, recover, and look for a master; raises FlagError and OSError."""
         running.note_ignored(self._flags)
         self.port = await self._server.start(self._place.bind_ip, self._flags.number("port") or 0)
-        settings = agent_settings.settings_of(self._flags, self._place, self.port, self._work_dir)
+        settings = agent_settings.settings_of(
+            self._flags, self._place, self.port, self._work_dir, self._tls_environment
+        )
         info = agent_settings.agent_info_of(self._flags, self._place, self.port, self._work_dir)
         await self._containerizer.start()
         dice = random.Random(os.urandom(16))
-        self.core = AgentCore(settings, info, dice.randrange, os.urandom)
+        self.core = AgentCore(settings, info, dice.randrange, os.urandom, self._authorizer)
+        permissions = AgentPermissions(self._authorizer, lambda: self.core.state)
         self.driver = AgentDriver(
             self.core, self._containerizer, self._attached, self._places, self._end
+        )
+        self.driver.permit_sandbox = lambda user: functools.partial(
+            permissions.allow, "access_sandboxes", users=user
         )
         self.driver.measure = Utilization(self._containerizer).measure
         self._watching = Watching(
@@ -97,9 +106,9 @@ class Agent:
             self._containerizer,
             self._flags.shown(),
             version_info(),
-            lambda principal: Visible(self._authorizer, principal),
+            lambda asker: Visible(permissions.of(asker), asker.value if asker else None),
         )
-        self._add_routes()
+        self._add_routes(permissions)
         links = self.driver.make_links(authorization=self._authorization, tls=self._client_tls)
         await self.driver.start(links, self._work_dir / "meta")
         _log.info("the agent serves at %s:%d", self._place.ip, self.port)
@@ -122,17 +131,27 @@ class Agent:
             _log.info("the leading master is %s", master.pid)
             self.driver.submit(ev.MasterDetected(master))
 
-    def _add_routes(self) -> None:
+    def _add_routes(self, permissions: AgentPermissions) -> None:
         realms = Realms(agent_settings.READONLY, agent_settings.READWRITE)
         if self._log_file is not None:
-            self._attached.attach("/slave/log", self._log_file)
+            may_see = functools.partial(permissions.allow, "access_mesos_logs")
+            self._attached.attach("/slave/log", self._log_file, may_see)
         executors = ExecutorApi(self.driver, self._too_early)
-        operator = OperatorApi(self.driver, self._unready, self._watching.view, self._verbosity)
+        operator = OperatorApi(
+            self.driver, self._unready, self._watching.view, permissions, self._verbosity
+        )
         self._routes.add("/api/v1/executor", executors.handle, agent_settings.EXECUTOR)
         self._routes.add("/api/v1", operator.handle, realms.readwrite)
-        OlderApi(self._unready, self._watching.view).add_to(self._routes, realms.readonly)
+        OlderApi(self._unready, self._watching.view, permissions).add_to(
+            self._routes, realms.readonly
+        )
         ProcessApi(
-            version_value(), self._attached, self._verbosity, self._metrics, self._prometheus
+            version_value(),
+            self._attached,
+            permissions,
+            self._verbosity,
+            self._metrics,
+            self._prometheus,
         ).add_to(self._routes, realms)
 
     def _too_early(self) -> Answer | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -41,14 +42,20 @@ def work_dir_of(flags: Flags) -> Path:
     return path
 
 
-def settings_of(flags: Flags, place: Place, port: int, work_dir: Path) -> AgentSettings:
-    """What the core obeys; raises :class:`FlagError`."""
+def settings_of(
+    flags: Flags, place: Place, port: int, work_dir: Path, tls_environment: Mapping[str, str]
+) -> AgentSettings:
+    """What the core obeys; raises :class:`FlagError`.
+
+    ``tls_environment`` is what executors need to call this agent.
+    """
     return AgentSettings(
         work_dir=str(work_dir),
         address=place.address(flags.number("advertise_port") or port),
         version=VERSION,
         command_executor=programs.command_executor(),
         default_executor=programs.default_executor(),
+        tls_environment=tls_environment,
         executor_environment_variables=_environment(flags),
         executor_registration_timeout_ms=flags.milliseconds("executor_registration_timeout"),
         executor_reregistration_timeout_ms=flags.milliseconds("executor_reregistration_timeout"),

@@ -19,6 +19,7 @@ from mesos_compat.cli.scheduler_link import MasterRefusedError, SchedulerLink, f
 from mesos_compat.errors import DecodeError, FlagError
 from mesos_compat.flags import execute as table
 from mesos_compat.flags.loading import Flags, load, usage
+from mesos_compat.http.failures import reason
 from mesos_compat.http.tls import TlsSettings
 from mesos_compat.resources import Resources
 from mesos_compat.wire.json_dialect import loads
@@ -278,7 +279,7 @@ async def execute(flags: Flags) -> int:
         try:
             return 0 if await _run(Executing(plan, link), link, master) else 1
         except (MasterRefusedError, aiohttp.ClientError, OSError) as error:
-            print(f"mesos-execute: the master at {place}: {error}", file=sys.stderr)
+            print(f"mesos-execute: the master at {place}: {reason(error)}", file=sys.stderr)
             return 1
 
 
@@ -294,7 +295,10 @@ async def _run(executing: Executing, link: SchedulerLink, master: str) -> bool:
                 lost_s = now_s
             if not link.has_subscribed or now_s - lost_s > _RECONNECT_S:
                 raise
-            print(f"Lost the master ({error}); looking for the one that leads", file=sys.stderr)
+            print(
+                f"Lost the master ({reason(error)}); looking for the one that leads",
+                file=sys.stderr,
+            )
         await asyncio.sleep(_RETRY_S)
         link.move(await find_master(master))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import random
@@ -35,6 +36,7 @@ from mesos_compat.http.leading import Leadership
 from mesos_compat.http.link_api import LinkApi
 from mesos_compat.http.older_api import OlderApi
 from mesos_compat.http.operator_api import OperatorApi
+from mesos_compat.http.permissions import Permissions
 from mesos_compat.http.process_api import ProcessApi, Realms
 from mesos_compat.http.requests import Request
 from mesos_compat.http.routing import Routes
@@ -147,13 +149,20 @@ class Master:
 
     def _add_routes(self) -> None:
         realms = Realms(master_settings.READONLY, master_settings.READWRITE)
+        permissions = Permissions(self._authorizer)
         log = self._log_file
         if log is not None:
-            self._attached.attach("/master/log", log)
+            may_see = functools.partial(permissions.allow, "access_mesos_logs")
+            self._attached.attach("/master/log", log, may_see)
         self._link = LinkApi(self.driver, self.leadership)
         scheduler = SchedulerApi(self.driver, self.leadership)
         operator = OperatorApi(
-            self.driver, self.leadership, self.view, self._attached, self._verbosity
+            self.driver,
+            self.leadership,
+            self.view,
+            self._attached,
+            permissions,
+            self._verbosity,
         )
         self._routes.add("/api/v1/scheduler", scheduler.handle, master_settings.SCHEDULER)
         self._routes.add("/api/v1", operator.handle, realms.readwrite)
@@ -162,13 +171,18 @@ class Master:
         OlderApi(self.driver, self.leadership, self.view).add_to(
             self._routes, realms.readonly, realms.readwrite
         )
-        explaining = ExplainApi(self._allocator, self.leadership)
+        explaining = ExplainApi(self._allocator, self.leadership, self.view)
         self._routes.add("/explain", explaining.handle, realms.readonly)
         self._routes.add(
             "/registrar(1)/registry", self._tell_registry, realms.readonly, is_own=False
         )
         ProcessApi(
-            version_value(), self._attached, self._verbosity, self._metrics, self._prometheus
+            version_value(),
+            self._attached,
+            permissions,
+            self._verbosity,
+            self._metrics,
+            self._prometheus,
         ).add_to(self._routes, realms)
 
     # What is read.

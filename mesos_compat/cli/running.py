@@ -85,9 +85,12 @@ def main(name: str, table: Sequence[Flag], begin: Callable[[Flags], Awaitable[in
             print(f"mesos {VERSION}")
             return
         sys.exit(asyncio.run(_as_coroutine(begin(flags))))
-    except (FlagError, OSError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(1)
+    except FlagError as error:
+        sys.exit(f"{name}: {error}")
+    except OSError as error:
+        # A file is named by the error; what cannot be listened at, by asyncio's own text.
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"{name}: {where}{error.strerror or error}")
 
 
 async def _as_coroutine(work: Awaitable[int]) -> int:

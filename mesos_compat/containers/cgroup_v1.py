@@ -249,4 +249,12 @@ class CgroupsV1:
 
     def roots(self) -> list[str]:
         """The root containers that have cgroups."""
-        return sorted(one.name for one in self._tracking.iterdir() if one.is_dir())
+        bases = dict.fromkeys((self._tracking, *self._bounding.values()))
+        return sorted({one.name for base in bases for one in base.iterdir() if one.is_dir()})
+
+    def changed_at(self, container_id: ContainerId) -> float:
+        """When the container's newest cgroup was made, or later."""
+        path = cgroups.container_path(container_id)
+        bases = dict.fromkeys((self._tracking, *self._bounding.values()))
+        places = [base / path for base in bases if (base / path).is_dir()]
+        return max((one.stat().st_mtime for one in places), default=0.0)

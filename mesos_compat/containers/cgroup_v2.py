@@ -245,6 +245,10 @@ class CgroupsV2:
         """The root containers that have cgroups."""
         return sorted(one.name for one in self._root.iterdir() if one.is_dir())
 
+    def changed_at(self, container_id: ContainerId) -> float:
+        """When the container's cgroup was made, or later."""
+        return self._directory(container_id).stat().st_mtime
+
 
 def _enable(directory: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
     """Pass controllers on to the children of a cgroup; those that could be."""

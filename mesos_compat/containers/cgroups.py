@@ -84,6 +84,9 @@ class Cgroups(Protocol):
     def roots(self) -> list[str]:
         """The ids of the root containers that have a cgroup."""
 
+    def changed_at(self, container_id: ContainerId) -> float:
+        """When the container's cgroup was made, or later: in seconds since 1970."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mounted:

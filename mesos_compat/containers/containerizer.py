@@ -23,6 +23,7 @@ from mesos_compat.containers import (
     killing,
     limitation,
     namespaces,
+    orphans,
     preparing,
     process,
     records,
@@ -464,15 +465,25 @@ class Containerizer:
                 self._remember_lost(container_id)
                 found.append(container_id)
         await asyncio.gather(*(self._destroy_orphan(one) for one in orphans))
-        self._tell_strangers()
+        await self._clear_cgroups()
         return [self._recovered(one) for one in found]
 
-    def _tell_strangers(self) -> None:
-        """Say which cgroups are nobody's. They are let be: another agent may use this root."""
-        cgroups = self.isolation.cgroups
-        for name in cgroups.roots() if cgroups is not None else ():
-            if (name,) not in self._containers:
-                _log.warning("The cgroup '%s' belongs to no container of this agent", name)
+    async def _clear_cgroups(self) -> None:
+        """Destroy what is left of this agent's containers, and is not in its books."""
+        if self.isolation.cgroups is None:
+            return
+        watched: list[str] = []
+        known: list[str] = []
+        for container_id, container in self._containers.items():
+            if len(container_id) == 1:
+                (known if container.watch is None else watched).append(container_id[0])
+        await orphans.clear(
+            self.isolation.cgroups,
+            watched,
+            known,
+            self._settings.work_dir,
+            self._complain_after_s,
+        )
 
     async def _find_again(self, container_id: ContainerId) -> Container | None:
         runtime = records.runtime_path(self._settings.runtime_dir, container_id)

@@ -268,12 +268,6 @@ class Switchboard:
 
     def _close_input_when_done(self) -> None:
         if self._input_ended and not self._input and self._sink >= 0:
-            if self.terminal:
-                # A terminal has no end: what a user would type to say so.
-                try:
-                    os.write(self._sink, b"\x04")
-                except OSError:
-                    pass
             os.close(self._sink)
             self._sink = -1
 
@@ -316,6 +310,10 @@ class Switchboard:
             for fd in self._sources:
                 _resize(fd, *WINDOW_SIZE.unpack(content))
         elif kind == INPUT and not self._input_ended:
+            if self.terminal:
+                # It has no end, and others may go on: what a user would type to say so.
+                self._input += content or b"\x04"
+                return
             self._input += content
             self._input_ended = not content
             self._close_input_when_done()

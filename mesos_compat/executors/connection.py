@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
-from mesos_compat.errors import DecodeError
+from mesos_compat.errors import DecodeError, FlagError
 from mesos_compat.executors.settings import AgentAddress
 
 _CONNECT_S: Final = 10.0
@@ -179,16 +179,12 @@ def _connect(address: AgentAddress) -> socket.socket:
 def _wrap(plain: socket.socket, host: str) -> socket.socket:
     """TLS towards the agent, checked as LIBPROCESS_SSL_* say."""
     import os
-    import ssl
 
-    context = ssl.create_default_context(cafile=os.environ.get("LIBPROCESS_SSL_CA_FILE") or None)
-    verify = os.environ.get("LIBPROCESS_SSL_VERIFY_CERT", "").lower()
-    if verify not in ("1", "true"):
-        # As Mesos by default: the peer is on this host, and known by the token it gave us.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    certificate = os.environ.get("LIBPROCESS_SSL_CERT_FILE")
-    key = os.environ.get("LIBPROCESS_SSL_KEY_FILE")
-    if certificate and key:
-        context.load_cert_chain(certificate, key)
-    return context.wrap_socket(plain, server_hostname=host)
+    from mesos_compat.http.tls import TlsSettings
+
+    try:
+        context = TlsSettings(os.environ).client(needs_own=False)
+    except FlagError as error:
+        raise ConnectionError(str(error)) from error
+    # Without the variables nobody would have asked for TLS.
+    return plain if context is None else context.wrap_socket(plain, server_hostname=host)

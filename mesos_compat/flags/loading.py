@@ -13,6 +13,7 @@ from mesos_compat.wire import text
 
 _PREFIX: Final = "MESOS_"
 _FILE: Final = "file://"
+_HIDDEN: Final = "(hidden)"
 _TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -20,6 +21,14 @@ class Kind(enum.Enum):
     """What a flag's text means."""
 
     TEXT = "text"
+    # An object in itself, or the path of a file with it.
+    JSON = "JSON, or /path or file:///path of it"
+    # The same of what ``/flags`` does not show. Apache's takes the path alone.
+    SECRET = "/path or file:///path of a secret"  # noqa: S105 - says what a flag takes
+    # It may hold a password, so ``/flags`` shows the path where one was given.
+    ADDRESS = "an address, or file:///path of it"
+    # What is in the file is not read here.
+    PATH = "/path or file:///path"
     BOOL = "true or false"
     INTEGER = "a whole number"
     DECIMAL = "a number"
@@ -52,20 +61,20 @@ class Flags:
     Durations are nanoseconds, sizes bytes. A flag without default that is not given is None.
     """
 
-    def __init__(self, table: Sequence[Flag], texts: Mapping[str, str]) -> None:
+    def __init__(self, table: Sequence[Flag], given: Mapping[str, str]) -> None:
         self._table = {flag.name: flag for flag in table}
-        #: Text of each flag that is given.
-        self.given = dict(texts)
+        #: What was given of each flag: a text, or where it is.
+        self.given = dict(given)
         self._values: dict[str, Value] = {}
         for flag in table:
-            given = texts.get(flag.name, flag.default)
-            self._values[flag.name] = None if given is None else _read(flag, given)
+            text = given.get(flag.name, flag.default)
+            self._values[flag.name] = None if text is None else _read(flag, _fetched(flag, text))
 
     def __getitem__(self, name: str) -> Value:
         return self._values[name]
 
     def text(self, name: str) -> str | None:
-        """A flag whose kind is TEXT."""
+        """A flag whose kind is TEXT, JSON, SECRET or ADDRESS, or the path of one that is PATH."""
         value = self._values[name]
         return None if value is None else str(value)
 
@@ -88,7 +97,7 @@ class Flags:
         for name in sorted(self._table):
             value = self._values[name]
             if value is not None:
-                found[name] = _show(self._table[name].kind, value)
+                found[name] = _show(self._table[name], value, self.given.get(name, ""))
         return found
 
     @property
@@ -116,7 +125,7 @@ def load(table: Sequence[Flag], arguments: Sequence[str], environment: Mapping[s
             raise FlagError(f"Flag '{flag.name}' is given twice")
         seen.add(flag.name)
         texts[flag.name] = given
-    return Flags(table, {name: _fetched(names[name], given) for name, given in texts.items()})
+    return Flags(table, texts)
 
 
 def _split(argument: str, names: Mapping[str, Flag]) -> tuple[Flag, str]:
@@ -141,9 +150,22 @@ def _split(argument: str, names: Mapping[str, Flag]) -> tuple[Flag, str]:
     return denied, "false"
 
 
+def _is_elsewhere(kind: Kind, given: str) -> bool:
+    """Whether it is a file that holds the text."""
+    match kind:
+        case Kind.TEXT | Kind.ADDRESS:
+            return given.startswith(_FILE)
+        case Kind.JSON | Kind.SECRET:
+            return given.startswith((_FILE, "/"))
+        case _:
+            return False
+
+
 def _fetched(flag: Flag, given: str) -> str:
     """The text itself, where a file was named that holds it."""
-    if flag.kind is not Kind.TEXT or not given.startswith(_FILE):
+    if flag.kind is Kind.PATH:
+        return given.removeprefix(_FILE)
+    if not _is_elsewhere(flag.kind, given):
         return given
     try:
         return Path(given.removeprefix(_FILE)).read_text(encoding="utf-8").strip()
@@ -156,7 +178,7 @@ def _fetched(flag: Flag, given: str) -> str:
 def _read(flag: Flag, given: str) -> Value:
     try:
         match flag.kind:
-            case Kind.TEXT:
+            case Kind.TEXT | Kind.JSON | Kind.SECRET | Kind.ADDRESS | Kind.PATH:
                 return given
             case Kind.BOOL:
                 return _TRUTHS[given]
@@ -175,8 +197,12 @@ def _read(flag: Flag, given: str) -> Value:
         raise FlagError(f"Failed to load flag '{flag.name}': {why}") from error
 
 
-def _show(kind: Kind, value: Value) -> str:
-    match kind:
+def _show(flag: Flag, value: Value, given: str) -> str:
+    match flag.kind:
+        case Kind.SECRET:
+            return given if _is_elsewhere(flag.kind, given) else _HIDDEN
+        case Kind.ADDRESS:
+            return given
         case Kind.BOOL:
             return "true" if value else "false"
         case Kind.DURATION:

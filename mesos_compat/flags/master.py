@@ -7,7 +7,7 @@ from typing import Final
 from mesos_compat.flags.loading import Flag, Kind
 
 FLAGS: Final = (
-    Flag("acls", Kind.TEXT),
+    Flag("acls", Kind.JSON),
     Flag("advertise_ip", Kind.TEXT),
     Flag("advertise_port", Kind.INTEGER),
     Flag("agent_ping_timeout", Kind.DURATION, "15secs", old="slave_ping_timeout"),
@@ -20,7 +20,7 @@ FLAGS: Final = (
         "hierarchical",
         help="hierarchical (or drf), fcfs, lrf, or capacity",
     ),
-    Flag("allocator_policy", Kind.TEXT, help="queues of the capacity allocator, as JSON"),
+    Flag("allocator_policy", Kind.JSON, help="queues of the capacity allocator, as JSON"),
     Flag("allocator_agent_recovery_factor", Kind.DECIMAL, "0.8"),
     Flag("allocator_recovery_timeout", Kind.DURATION, "10mins"),
     Flag("authenticate_agents", Kind.BOOL, "false", old="authenticate_slaves"),
@@ -32,8 +32,8 @@ FLAGS: Final = (
     Flag("authenticators", Kind.TEXT, "crammd5", is_ignored=True),
     Flag("authorizers", Kind.TEXT, "local"),
     Flag("cluster", Kind.TEXT),
-    Flag("credentials", Kind.TEXT),
-    Flag("domain", Kind.TEXT),
+    Flag("credentials", Kind.SECRET),
+    Flag("domain", Kind.JSON),
     Flag("external_log_file", Kind.TEXT),
     Flag("fair_sharing_excluded_resource_names", Kind.TEXT),
     Flag("filter_gpu_resources", Kind.BOOL, "true"),
@@ -86,9 +86,9 @@ FLAGS: Final = (
     Flag("version", Kind.BOOL, "false"),
     Flag("webui_dir", Kind.TEXT, is_ignored=True),
     Flag("weights", Kind.TEXT),
-    Flag("whitelist", Kind.TEXT),
+    Flag("whitelist", Kind.PATH),
     Flag("work_dir", Kind.TEXT),
-    Flag("zk", Kind.TEXT),
+    Flag("zk", Kind.ADDRESS),
     Flag("zk_session_timeout", Kind.DURATION, "10secs"),
     Flag("help", Kind.BOOL, "false"),
 )

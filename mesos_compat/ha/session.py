@@ -25,6 +25,27 @@ CONNECTION_FAILURES: Final = (KazooException, KazooTimeoutError, OSError)
 _log = logging.getLogger(__name__)
 
 
+class _Complaints(logging.Handler):
+    """Takes what kazoo warns of; errors are told as they are."""
+
+    def __init__(self, heard: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            _log.error("%s", record.getMessage(), exc_info=record.exc_info)
+        else:
+            self._heard(record.getMessage())
+
+
+def _logger(heard: Callable[[str], None]) -> logging.Logger:
+    """A logger of one client's own, which prints nothing itself."""
+    logger = logging.Logger("kazoo", logging.WARNING)
+    logger.addHandler(_Complaints(heard))
+    return logger
+
+
 class ZooKeeperSession:
     """One session, kept up for as long as it is wanted.
 
@@ -41,12 +62,19 @@ class ZooKeeperSession:
         self._listeners: list[Callable[[bool], None]] = []
         self._loop = asyncio.get_running_loop()
         self._given_up: asyncio.TimerHandle | None = None
+        # Whether there is a connection now, and whether it was said that there is none.
+        self._has_connection = False
+        self._is_failure_said = False
         # One thread, so that calls happen in the order in which they were made.
         self._calls = ThreadPoolExecutor(1, "zookeeper")
         forever = KazooRetry(max_tries=-1, delay=0.1, backoff=2, max_delay=2)
         auth = [("digest", address.credentials)] if address.credentials else None
         self.client = KazooClient(
-            address.hosts, timeout=timeout_s, connection_retry=forever, auth_data=auth
+            address.hosts,
+            timeout=timeout_s,
+            connection_retry=forever,
+            auth_data=auth,
+            logger=_logger(self._complained),
         )
         self.client.add_listener(self._heard)
 
@@ -64,6 +92,8 @@ class ZooKeeperSession:
     async def stop(self) -> None:
         """End the session; our ephemeral znodes go with it."""
         self._listeners.clear()
+        # That kazoo gives up now is what is wanted.
+        self._is_failure_said = True
         if self._given_up is not None:
             self._given_up.cancel()
         await self._loop.run_in_executor(None, self._end)
@@ -99,21 +129,37 @@ class ZooKeeperSession:
 
     # kazoo's thread.
 
+    def _complained(self, text: str) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._say_failure, text)
+
     def _heard(self, state: str) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._changed, state)
 
     # The loop's.
 
+    def _say_failure(self, text: str) -> None:
+        """kazoo tries again and again, and says so each time; once is enough."""
+        if not self._has_connection and not self._is_failure_said:
+            self._is_failure_said = True
+            why = text.removeprefix("Connection dropped: ")
+            _log.warning("cannot reach ZooKeeper %s: %s; trying again", self.address, why)
+
     def _changed(self, state: str) -> None:
         if self._given_up is not None:
             self._given_up.cancel()
             self._given_up = None
+        self._has_connection = state == KazooState.CONNECTED
         if state == KazooState.CONNECTED:
+            if self._is_failure_said:
+                self._is_failure_said = False
+                _log.info("connected to ZooKeeper %s", self.address)
             self._tell(connected=True)
         elif state == KazooState.LOST:
             self._tell(connected=False)
         else:
+            self._is_failure_said = True
             _log.warning("connection to ZooKeeper %s lost, trying again", self.address)
             self._given_up = self._loop.call_later(self.timeout_s, self._give_up)
 

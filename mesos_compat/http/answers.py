@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -25,6 +25,17 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     #: Sent compressed to those who ask for it, unless it is short.
     may_compress: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """A file that is sent as it is read, so that any size may be asked for."""
+
+    size: int
+    #: Gives bytes at an offset, up to so many; raises ``OSError``.
+    read: Callable[[int, int], bytes]
+    close: Callable[[], None]
+    headers: dict[str, str]
 
 
 def told(status: int, message: str = "") -> Answer:

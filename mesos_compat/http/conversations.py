@@ -96,6 +96,11 @@ class Conversations:
         if stream is not None:
             stream.send(message)
 
+    async def wait_room(self, route: int) -> bool:
+        """Wait for a slow reader; False when there is none any more."""
+        stream = self._streams.get(route)
+        return stream is not None and await stream.wait_room()
+
     def close(self, route: int) -> None:
         """End a stream behind what was written; nobody is told that it is lost."""
         stream = self._streams.pop(route, None)

@@ -6,6 +6,8 @@ Not an endpoint of Mesos, whose users had to read logs for this.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from mesos_compat.allocator import Allocator, Explanation, Verdict
@@ -13,6 +15,7 @@ from mesos_compat.http.answers import Answer, said, told, values
 from mesos_compat.http.leading import Leadership
 from mesos_compat.http.requests import Request
 from mesos_compat.http.stepping import mono_ms
+from mesos_compat.master.views.view import View
 from mesos_compat.resources.objects import to_object
 from mesos_compat.wire.json_dialect import JsonValue
 
@@ -23,9 +26,15 @@ _KNOWN: Final = ("framework_id", "role", "agent_id", "limit")
 class ExplainApi:
     """Answers from the allocator's own books; nothing changes by it."""
 
-    def __init__(self, allocator: Allocator, leadership: Leadership) -> None:
+    def __init__(
+        self,
+        allocator: Allocator,
+        leadership: Leadership,
+        view: Callable[[str | None], View],
+    ) -> None:
         self._allocator = allocator
         self._leadership = leadership
+        self._view = view
 
     async def handle(self, request: Request) -> Answer:
         """One question."""
@@ -45,7 +54,27 @@ class ExplainApi:
         found = self._allocator.explain(
             query.get("framework_id"), query.get("role"), query.get("agent_id"), now_ms=now_ms
         )
-        return values(_explanation(found, int(limit), now_ms))
+        seen = _seen(found, self._view(request.who))
+        return values(_explanation(seen, int(limit), now_ms))
+
+
+def _seen(found: Explanation, view: View) -> Explanation:
+    """What is about frameworks and roles that the asker may see."""
+    visible, known = view.visible, view.state.frameworks
+    frameworks = {name for name, one in known.items() if visible.sees_framework(one.info)}
+
+    def sees(role: str, framework_id: str) -> bool:
+        return framework_id in frameworks and visible.sees_role(role)
+
+    return replace(
+        found,
+        order=tuple(one for one in found.order if sees(*one)),
+        verdicts=tuple(
+            replace(one, holders=tuple(name for name in one.holders if name in frameworks))
+            for one in found.verdicts
+            if sees(one.role, one.framework_id)
+        ),
+    )
 
 
 def _explanation(found: Explanation, limit: int, now_ms: int) -> JsonValue:

@@ -6,7 +6,8 @@ import asyncio
 from typing import Final
 
 from mesos_compat.http.answers import Answer, not_there, said, told
-from mesos_compat.http.files import Attached, FileInfo, Hidden, list_directory, read_part
+from mesos_compat.http.files import Attached, FileInfo, Hidden
+from mesos_compat.http.requests import Principal
 from mesos_compat.wire.v1 import agent_pb2, master_pb2, mesos_pb2
 
 #: Of one answer; a caller that wants more asks for the next part.
@@ -14,14 +15,14 @@ _READ_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 async def list_files(
-    attached: Attached, path: str, principal: str | None
+    attached: Attached, path: str, asker: Principal | None
 ) -> list[mesos_pb2.FileInfo] | Answer:
     """What LIST_FILES gives, or why not."""
-    real = attached.resolve(path, principal)
-    if isinstance(real, Hidden):
-        return _hidden(real)
-    found = await asyncio.to_thread(list_directory, path, real)
-    return [_message(one) for one in found]
+    opened = attached.open(path, asker)
+    if isinstance(opened, Hidden):
+        return _hidden(opened)
+    with opened:
+        return [_message(one) for one in await asyncio.to_thread(opened.entries, path)]
 
 
 def _hidden(why: Hidden) -> Answer:
@@ -46,19 +47,18 @@ def _message(info: FileInfo) -> mesos_pb2.FileInfo:
 async def read_file(
     attached: Attached,
     call: master_pb2.Call.ReadFile | agent_pb2.Call.ReadFile,
-    principal: str | None,
+    asker: Principal | None,
 ) -> tuple[int, bytes] | Answer:
     """The size of the file, and the part that READ_FILE asks for; or why not."""
-    real = attached.resolve(call.path, principal)
-    if isinstance(real, Hidden):
-        return _hidden(real)
-    if real.is_dir():
-        return told(400, "Cannot read a directory.\n")
-    wanted = call.length if call.HasField("length") else None
-    try:
-        size = real.stat().st_size
-        if call.offset >= size:
-            return size, b""
-        return size, await asyncio.to_thread(read_part, real, call.offset, wanted, _READ_BYTES_MAX)
-    except OSError as error:
-        return told(500, f"Failed to read '{call.path}': {error.strerror}.\n")
+    opened = attached.open(call.path, asker)
+    if isinstance(opened, Hidden):
+        return _hidden(opened)
+    with opened:
+        if opened.is_directory:
+            return told(400, "Cannot read a directory.\n")
+        wanted = call.length if call.HasField("length") else _READ_BYTES_MAX
+        try:
+            data = await asyncio.to_thread(opened.read, call.offset, min(wanted, _READ_BYTES_MAX))
+        except OSError as error:
+            return told(500, f"Failed to read '{call.path}': {error.strerror}.\n")
+        return opened.size, data

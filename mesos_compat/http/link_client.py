@@ -13,6 +13,7 @@ from typing import Final
 import aiohttp
 
 from mesos_compat.errors import DecodeError
+from mesos_compat.http.failures import reason
 from mesos_compat.http.link_api import PATH
 from mesos_compat.wire import link_pb2
 from mesos_compat.wire.media import ContentType
@@ -90,7 +91,7 @@ class LinkClient:
                     ssl=self._tls,
                 )
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                raise LinkRefusedError(f"{url}: {error}") from error
+                raise LinkRefusedError(f"{url}: {reason(error)}") from error
             location = response.headers.get("Location", "")
             if response.status == 307 and location:
                 response.release()
@@ -139,7 +140,7 @@ class LinkClient:
                     if self._is_over:
                         return
         except (aiohttp.ClientError, OSError, TimeoutError, DecodeError) as error:
-            why = f"{type(error).__name__}: {error}"
+            why = reason(error)
         finally:
             response.close()
         self._lost(why)
@@ -165,7 +166,7 @@ class LinkClient:
                         continue
                     why = f"{response.status} {(await response.text())[:200]}"
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                why = f"{type(error).__name__}: {error}"
+                why = reason(error)
             # What was not taken is said again by whoever subscribes next.
             self._lost(why)
             return

@@ -11,6 +11,7 @@ from mesos_compat.http.answers import Answer, message, said, told
 from mesos_compat.http.driver import MasterDriver
 from mesos_compat.http.files import Attached
 from mesos_compat.http.leading import Leadership
+from mesos_compat.http.permissions import Permissions
 from mesos_compat.http.requests import Request, answer_type, body_type, only
 from mesos_compat.http.sharing import Sharing
 from mesos_compat.http.streams import RecordStream
@@ -61,12 +62,14 @@ class OperatorApi:
         leadership: Leadership,
         view: Callable[[str | None], View],
         attached: Attached,
+        permissions: Permissions,
         verbosity: Verbosity,
     ) -> None:
         self._driver = driver
         self._leadership = leadership
         self._view = view
         self._attached = attached
+        self._permissions = permissions
         self._verbosity = verbosity
         self._sharing = Sharing()
         self._printer = ResponsePrinter()
@@ -104,7 +107,7 @@ class OperatorApi:
         if call.type == _Call.SUBSCRIBE:
             return self._subscribe(request, accepted)
         if call.type == _Call.SET_LOGGING_LEVEL:
-            return self._set_logging_level(call)
+            return self._set_logging_level(request, call)
         if call.type == _Call.GET_LOGGING_LEVEL:
             response = _Response(type=_Response.GET_LOGGING_LEVEL)
             response.get_logging_level.level = self._verbosity.level
@@ -135,7 +138,9 @@ class OperatorApi:
         self._driver.submit(ev.OperatorSubscribed(route, request.who))
         return stream
 
-    def _set_logging_level(self, call: master_pb2.Call) -> Answer:
+    def _set_logging_level(self, request: Request, call: master_pb2.Call) -> Answer:
+        if not self._permissions.allow("set_log_level", request.principal):
+            return said(403)
         wanted = call.set_logging_level
         if wanted.level > LEVEL_MAX:
             return told(400, f"Invalid level '{wanted.level}'.\n")
@@ -145,7 +150,7 @@ class OperatorApi:
     async def _list_files(
         self, request: Request, call: master_pb2.Call, accepted: ContentType
     ) -> Answer:
-        found = await file_calls.list_files(self._attached, call.list_files.path, request.who)
+        found = await file_calls.list_files(self._attached, call.list_files.path, request.principal)
         if isinstance(found, Answer):
             return found
         response = _Response(type=_Response.LIST_FILES)
@@ -156,7 +161,7 @@ class OperatorApi:
     async def _read_file(
         self, request: Request, call: master_pb2.Call, accepted: ContentType
     ) -> Answer:
-        found = await file_calls.read_file(self._attached, call.read_file, request.who)
+        found = await file_calls.read_file(self._attached, call.read_file, request.principal)
         if isinstance(found, Answer):
             return found
         response = _Response(type=_Response.READ_FILE)

@@ -14,13 +14,14 @@ from mesos_compat.errors import DecodeError
 from mesos_compat.http import system
 from mesos_compat.http.answers import Answer, said, told, values
 from mesos_compat.http.files import Attached, FilesApi
+from mesos_compat.http.permissions import Permissions
 from mesos_compat.http.requests import Request
 from mesos_compat.http.routing import Routes
 from mesos_compat.http.verbosity import Verbosity
 from mesos_compat.wire.json_dialect import JsonValue
 from mesos_compat.wire.text import parse_duration
 
-_HTML: Final = "text/html; charset=utf-8"
+_HTML: Final = "text/html"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -39,12 +40,14 @@ class ProcessApi:
         self,
         version: JsonValue,
         attached: Attached,
+        permissions: Permissions,
         verbosity: Verbosity,
         metrics: Callable[[], dict[str, float]],
         prometheus: Callable[[], str],
     ) -> None:
         self._version = version
-        self._files = FilesApi(attached)
+        self._files = FilesApi(attached, permissions)
+        self._permissions = permissions
         self._verbosity = verbosity
         self._metrics = metrics
         self._prometheus = prometheus
@@ -56,7 +59,7 @@ class ProcessApi:
         routes.add("/health", self._health)
         routes.add("/version", self._tell_version, is_own=False)
         routes.add("/help", self._help, is_own=False)
-        routes.add("/logging/toggle", self._verbosity.toggle, realms.readwrite, is_own=False)
+        routes.add("/logging/toggle", self._toggle, realms.readwrite, is_own=False)
         routes.add("/system/stats.json", system.stats, is_own=False)
         routes.add("/metrics/snapshot", self._snapshot, realms.readonly, is_own=False)
         routes.add("/metrics", self._as_prometheus, realms.readonly, is_own=False)
@@ -70,7 +73,17 @@ class ProcessApi:
     async def _tell_version(self, request: Request) -> Answer:
         return said(404) if request.rest else values(self._version)
 
+    def _may_not(self, request: Request, path: str) -> bool:
+        return not self._permissions.allow("get_endpoints", request.principal, paths=path)
+
+    async def _toggle(self, request: Request) -> Answer:
+        if self._may_not(request, "/logging/toggle"):
+            return said(403)
+        return await self._verbosity.toggle(request)
+
     async def _snapshot(self, request: Request) -> Answer:
+        if self._may_not(request, "/metrics/snapshot"):
+            return said(403)
         timeout = request.query.get("timeout")
         if timeout is not None:
             try:
@@ -83,6 +96,9 @@ class ProcessApi:
     async def _as_prometheus(self, request: Request) -> Answer:
         if request.rest:
             return said(404)
+        if self._may_not(request, "/metrics/snapshot"):
+            # The same, in other words.
+            return said(403)
         return Answer(200, self._prometheus().encode(), _PROMETHEUS)
 
     async def _help(self, request: Request) -> Answer:

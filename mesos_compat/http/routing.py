@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from mesos_compat.http.answers import Answer
+    from mesos_compat.http.answers import Answer, FileAnswer
     from mesos_compat.http.requests import Request
     from mesos_compat.http.streams import RecordStream
 
-Handler = Callable[["Request"], Awaitable["Answer | RecordStream"]]
+Handler = Callable[["Request"], Awaitable["Answer | FileAnswer | RecordStream"]]
 
 _OLD_SUFFIX: Final = ".json"
 

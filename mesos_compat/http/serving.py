@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import logging
 import re
@@ -11,7 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
-from mesos_compat.http.answers import Answer, said, told
+from mesos_compat.http.answers import Answer, FileAnswer, said, told
 from mesos_compat.http.requests import Principal, Request
 from mesos_compat.http.routing import Route, Routes
 from mesos_compat.http.streams import RecordStream
@@ -22,6 +23,8 @@ _BODY_BYTES_MAX: Final = 512 * 1024 * 1024
 _GZIP_BYTES_MIN: Final = 1024
 #: Clients keep connections for the next call, however long that takes.
 _KEEP_ALIVE_S: Final = 24 * 3600
+#: Of a file, at a time.
+_FILE_BYTES: Final = 256 * 1024
 _CALLBACK: Final = re.compile(r"[A-Za-z_$][\w$.]*")
 
 #: Tells who asks in a realm, or what is answered to who may not.
@@ -80,7 +83,7 @@ class HttpServer:
             self._runner = None
 
     async def _serve(self, raw: web.Request) -> web.StreamResponse:
-        answer: Answer | RecordStream
+        answer: Answer | FileAnswer | RecordStream
         found = self._routes.find(raw.raw_path.partition("?")[0])
         if found is None:
             answer = said(404)
@@ -90,6 +93,8 @@ class HttpServer:
             answer = self._enter(request, route) or await self._handle(request, route)
         if isinstance(answer, RecordStream):
             return await self._pump(raw, answer)
+        if isinstance(answer, FileAnswer):
+            return await _send_file(raw, answer)
         return _response(raw, answer)
 
     def _enter(self, request: Request, route: Route) -> Answer | None:
@@ -101,7 +106,7 @@ class HttpServer:
         request.principal = principal
         return None
 
-    async def _handle(self, request: Request, route: Route) -> Answer | RecordStream:
+    async def _handle(self, request: Request, route: Route) -> Answer | FileAnswer | RecordStream:
         try:
             return await route.handler(request)
         except web.HTTPRequestEntityTooLarge:
@@ -137,6 +142,30 @@ async def _strip(request: web.BaseRequest, response: web.StreamResponse) -> None
     is_empty = isinstance(response, web.Response) and not response.body
     if is_empty and response.content_type == "application/octet-stream":
         response.headers.popall("Content-Type", None)
+
+
+async def _send_file(raw: web.Request, answer: FileAnswer) -> web.StreamResponse:
+    response = web.StreamResponse(headers=answer.headers)
+    response.content_length = answer.size
+    try:
+        await response.prepare(raw)
+        sent = 0 if raw.method != "HEAD" else answer.size
+        while sent < answer.size:
+            wanted = min(_FILE_BYTES, answer.size - sent)
+            data = await asyncio.to_thread(answer.read, sent, wanted)
+            if not data:
+                raise ConnectionAbortedError("the file has become shorter")
+            await response.write(data)
+            sent += len(data)
+        await response.write_eof()
+    except OSError as error:
+        # Half of it is sent: only the end of the connection can say that there is no more.
+        _log.info("a file was not sent to its end: %s", error)
+        if raw.transport is not None:
+            raw.transport.close()
+    finally:
+        answer.close()
+    return response
 
 
 def _response(raw: web.Request, answer: Answer) -> web.Response:

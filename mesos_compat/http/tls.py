@@ -58,8 +58,18 @@ class TlsSettings:
             self._load_authorities(context)
         return context
 
-    def client(self) -> ssl.SSLContext | None:
-        """For calls to others; None without TLS."""
+    def variables(self) -> dict[str, str]:
+        """For a program that is started by this one and calls it; empty without TLS."""
+        if not self.is_enabled:
+            return {}
+        return {name: text for name, text in self._environment.items() if name.startswith(_PREFIX)}
+
+    def client(self, *, needs_own: bool = True) -> ssl.SSLContext | None:
+        """For calls to others; None without TLS.
+
+        Who need not show a certificate of its own goes without one that it may not read: an
+        executor runs as its task's user.
+        """
         if not self.is_enabled:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -70,7 +80,11 @@ class TlsSettings:
             context.check_hostname = self._text("HOSTNAME_VALIDATION_SCHEME") == "openssl"
         else:
             context.verify_mode = ssl.CERT_NONE
-        self._load_own(context)
+        try:
+            self._load_own(context)
+        except FlagError:
+            if needs_own:
+                raise
         return context
 
     def _load_own(self, context: ssl.SSLContext) -> None:

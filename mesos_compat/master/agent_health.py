@@ -131,9 +131,16 @@ def tidy(context: Context) -> None:
 
 
 def _tidied(context: Context, operation: Prune) -> None:
+    forgotten: dict[str, None] = {}
     for agent_id in operation.unreachable:
         # It may have come back meanwhile.
         if agent_id not in context.registrar.tables.unreachable:
             context.state.unreachable_agents.pop(agent_id, None)
+            forgotten[agent_id] = None
+    # Who asks after its tasks is told that they are unknown. Source: Master::_doRegistryGc.
+    for framework in context.state.frameworks.values():
+        unreachable = framework.unreachable_tasks
+        for task_id in [one.task_id for one in unreachable.values() if one.agent_id in forgotten]:
+            del unreachable[task_id]
     for agent_id in operation.gone:
         context.state.gone_agents.pop(agent_id, None)

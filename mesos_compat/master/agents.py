@@ -107,8 +107,7 @@ def _register(context: Context, route: Route, call: link_pb2.Call.Subscribe) -> 
         _register_again(context, known, route, call)
         return
     if known is not None:
-        why = "a new agent registered at the same address"
-        agent_removal.remove(context, known, why, "registered")
+        _replaced(context, known)
     agent_id = f"{state.info.id}-S{state.next_agent}"
     state.next_agent += 1
     admitted = mesos_pb2.AgentInfo()
@@ -116,6 +115,20 @@ def _register(context: Context, route: Route, call: link_pb2.Call.Subscribe) -> 
     admitted.id.value = agent_id
     state.registering[pid] = Registration(route, call)
     context.store(AdmitAgent(admitted), lambda _changed: _registered(context, pid, admitted))
+
+
+def _replaced(context: Context, agent: Agent) -> None:
+    why = "a new agent registered at the same address"
+    agent_removal.remove(context, agent, why, "registered")
+
+
+def claim_address(context: Context, agent: Agent) -> None:
+    """The agent is found at its address, and so whoever was there before is not any more."""
+    state = context.state
+    other = state.agents.get(state.agents_by_pid.get(agent.pid, ""))
+    if other is not None and other is not agent:
+        _replaced(context, other)
+    state.agents_by_pid[agent.pid] = agent.agent_id
 
 
 def _is_unused(agent: Agent) -> bool:
@@ -185,7 +198,7 @@ def take_in(context: Context, agent: Agent) -> None:
     """Know an agent and its machine, and begin to count its silence."""
     state = context.state
     state.agents[agent.agent_id] = agent
-    state.agents_by_pid[agent.pid] = agent.agent_id
+    claim_address(context, agent)
     key = machine_key(agent.machine_id)
     machine = state.machines.get(key)
     if machine is None:

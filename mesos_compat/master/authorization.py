@@ -239,6 +239,11 @@ class Authorizer:
     def __init__(self, acls: Acls | None = None) -> None:
         self._acls = acls or Acls()
 
+    @property
+    def has_acls(self) -> bool:
+        """Whether there are any rules."""
+        return self._acls.entries is not None or not self._acls.permissive
+
     def allows(self, action: str, principal: str | None, **objects: str | None) -> bool:
         """Whether ``principal`` (None: nobody known) may do ``action``.
 

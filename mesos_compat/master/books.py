@@ -7,6 +7,7 @@ quickly from all sides. The allocator keeps its own books, which are checked by 
 from __future__ import annotations
 
 from mesos_compat.errors import invariant
+from mesos_compat.master import holdings
 from mesos_compat.master.state import Agent, Framework, MasterState
 from mesos_compat.resources import Resources
 
@@ -47,8 +48,8 @@ def _check_agent(state: MasterState, agent: Agent) -> None:
         counted == used,
         "what is used is what tasks and executors use",
         agent_id=agent_id,
-        counted=str(counted),
-        used=str(used),
+        counted=counted,
+        used=used,
     )
     _check_total(agent, used)
     invariant(
@@ -71,8 +72,8 @@ def _check_total(agent: Agent, used: Resources) -> None:
         total.contains(held),
         "no more is used and offered than there is",
         agent_id=agent.agent_id,
-        held=str(held),
-        total=str(total),
+        held=held,
+        total=total,
     )
 
 
@@ -97,6 +98,14 @@ def _check_framework(state: MasterState, framework: Framework) -> None:
             task_id=task.task_id,
             agent_id=task.agent_id,
         )
+    holders = [one for one in state.agents.values() if holdings.has_any(one, framework_id)]
+    invariant(
+        set(framework.agent_ids) == {agent.agent_id for agent in holders},
+        "a framework's agents are those where there is anything of it",
+        framework_id=framework_id,
+        agent_ids=list(framework.agent_ids),
+        holders=[agent.agent_id for agent in holders],
+    )
     for task_id in framework.unreachable_tasks:
         invariant(
             task_id not in framework.tasks,

@@ -71,6 +71,20 @@ class Context:
         """Let ``action`` be done after those before."""
         self.actions.append(action)
 
+    def is_framework_over(self, framework_id: str) -> bool:
+        """Whether a framework has ended, or nobody has known it for so long that it must have.
+
+        One that is not known may come back for as long as agents may after a failover of the
+        master. Source: ``MIN_WAIT_BEFORE_ORPHAN_OPERATION_ADOPTION``, which is 10 minutes, as that
+        flag is at least.
+        """
+        state = self.state
+        if framework_id in state.frameworks:
+            return False
+        waited_ms = self.now.mono_ms - state.elected_ms
+        is_late = waited_ms >= self.settings.agent_reregister_timeout_ms
+        return is_late or framework_id in state.completed_frameworks
+
     def tell(self, framework: Framework, event: scheduler_pb2.Event) -> bool:
         """Send an event to a framework; False when it is not connected, and so misses it."""
         if framework.route is None:

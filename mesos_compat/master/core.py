@@ -167,7 +167,7 @@ class MasterCore:
             case OperatorLost(route):
                 stream.lost(context, route)
             case Elected():
-                self.state.elected_ns = context.now.wall_ns
+                self.state.elected_ms, self.state.elected_ns = context.now
                 context.emit(FetchRegistry())
             case Recovered(registry):
                 recovery.begin(context, registry)

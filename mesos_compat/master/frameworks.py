@@ -319,12 +319,13 @@ def remove(context: Context, framework: Framework) -> None:
     for offer in list(framework.offers.values()):
         offering.discard(context, offer)
     inverse_offers.withdraw_all(context, framework.inverse_offers.values(), rescind=False)
-    for agent_id in framework.agent_ids:
+    for agent_id in list(framework.agent_ids):
         agent = state.agents.get(agent_id)
         if agent is not None:
             for executor_id in list(agent.executors.get(framework_id, ())):
                 holdings.remove_executor(context, agent, framework_id, executor_id, recover=False)
     # Its operations stay with the agents, and nobody waits for them.
+    framework.agent_ids.clear()
     framework.operations.clear()
     framework.operation_uuids.clear()
     framework.unregistered_ns = context.now.wall_ns

@@ -28,14 +28,30 @@ def release(agent: Agent, framework_id: str, resources: Resources) -> None:
         "what is released was used",
         agent_id=agent.agent_id,
         framework_id=framework_id,
-        released=str(resources),
-        used=str(used),
+        released=resources,
+        used=used,
     )
     left = used - resources
     if left:
         agent.used[framework_id] = left
     else:
         del agent.used[framework_id]
+
+
+def has_any(agent: Agent, framework_id: str) -> bool:
+    """Whether there is anything of the framework on the agent, as far as is known."""
+    return (
+        framework_id in agent.tasks
+        or framework_id in agent.executors
+        or any(one.framework_id == framework_id for one in agent.operations.values())
+    )
+
+
+def leave(context: Context, agent: Agent, framework_id: str) -> None:
+    """Something of the framework was taken off the agent, which was its last there perhaps."""
+    framework = context.state.frameworks.get(framework_id)
+    if framework is not None and not has_any(agent, framework_id):
+        framework.agent_ids.pop(agent.agent_id, None)
 
 
 def add_executor(agent: Agent, executor: mesos_pb2.ExecutorInfo, framework_id: str) -> Resources:
@@ -61,6 +77,7 @@ def remove_executor(
         return False
     if not executors:
         del agent.executors[framework_id]
+    leave(context, agent, framework_id)
     resources = Resources(executor.resources)
     release(agent, framework_id, resources)
     if recover and resources:

@@ -179,11 +179,9 @@ def _set_unavailability(
 
 
 def _bring_up(context: Context, machine: Machine) -> None:
-    """No maintenance is planned for a machine. Without agents there is nothing to know of it."""
+    """No maintenance is planned for a machine. As in Mesos it stays known, even without agents."""
     machine.info.mode = _Mode.UP
     _set_unavailability(context, machine, None)
-    if not machine.agent_ids:
-        del context.state.machines[machine_key(machine.info.id)]
 
 
 def _bring_down(context: Context, machine_id: mesos_pb2.MachineID) -> None:

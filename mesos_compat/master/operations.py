@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mesos_compat.master import agent_events, scheduler_events
+from mesos_compat.master import agent_events, holdings, scheduler_events
 from mesos_compat.master.context import Context
 from mesos_compat.master.state import (
     TERMINAL_OPERATION_STATES,
@@ -87,6 +87,8 @@ def remove(context: Context, operation: Operation) -> None:
     agent = context.state.agents.get(operation.agent_id)
     if agent is not None:
         agent.operations.pop(operation.uuid, None)
+        if operation.framework_id is not None:
+            holdings.leave(context, agent, operation.framework_id)
     framework = _framework_of(context, operation)
     if framework is not None:
         framework.operations.pop(operation.uuid, None)
@@ -127,8 +129,8 @@ def _count(
 def status_update(context: Context, agent: Agent, call: link_pb2.Call.OperationStatus) -> None:
     """OPERATION_STATUS of an agent: kept, and passed on to whoever wants to hear of it.
 
-    Nobody else will acknowledge an operation of a framework that is completed, or of an
-    operator; the master does it, so that the agent can forget it.
+    Nobody else will acknowledge an operation of a framework that is over, or of an operator; the
+    master does it, so that the agent can forget it.
     """
     context.metrics.count("messages_operation_status_update")
     operation = agent.operations.get(call.operation_uuid.value)
@@ -186,10 +188,7 @@ def _take_over(
 
 
 def _is_orphan(context: Context, call: link_pb2.Call.OperationStatus) -> bool:
-    return (
-        not call.HasField("framework_id")
-        or call.framework_id.value in context.state.completed_frameworks
-    )
+    return not call.HasField("framework_id") or context.is_framework_over(call.framework_id.value)
 
 
 def acknowledge(

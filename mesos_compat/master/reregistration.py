@@ -269,10 +269,11 @@ def _kill_unwanted(context: Context, agent: Agent, call: link_pb2.Call.Subscribe
 def update(context: Context, agent: Agent, call: link_pb2.Call.Subscribe) -> None:
     """Take over what the agent says of itself."""
     state = context.state
-    del state.agents_by_pid[agent.pid]
+    if state.agents_by_pid.get(agent.pid) == agent.agent_id:
+        del state.agents_by_pid[agent.pid]
     agent.info = _copy(call.agent)
     agent.version, agent.address = call.version, call.address
-    state.agents_by_pid[agent.pid] = agent.agent_id
+    agents.claim_address(context, agent)
     agent.capabilities = tuple(capability.type for capability in call.capabilities)
     agent.resource_version = call.resource_version if call.HasField("resource_version") else None
     agent.reregistered_ns = context.now.wall_ns

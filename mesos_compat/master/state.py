@@ -154,7 +154,7 @@ class Framework:
     # By uuid, and the uuids by the framework's own ids.
     operations: dict[bytes, Operation] = field(default_factory=dict)
     operation_uuids: dict[str, bytes] = field(default_factory=dict)
-    # Agents that may know of it.
+    # Agents on which there is anything of it.
     agent_ids: dict[str, None] = field(default_factory=dict)
 
     @property
@@ -298,6 +298,8 @@ class MasterState:
     started_ns: int = 0
     # None until this master leads, and until it has what the last one stored.
     elected_ns: int | None = None
+    # The same on the clock that nobody changes.
+    elected_ms: int = 0
     is_recovered: bool = False
     # The numbers that the next ids get.
     next_framework: int = 0

@@ -155,6 +155,7 @@ def remove(context: Context, task: Task, *, unreachable: bool = False) -> None:
         del of_framework[task.task_id]
         if not of_framework:
             del agent.tasks[task.framework_id]
+            holdings.leave(context, agent, task.framework_id)
         agent.kills.pop(TaskKey(task.framework_id, task.task_id), None)
     if not unreachable:
         complete(framework, task.message)
@@ -199,12 +200,19 @@ def end(
 
 
 def status_update(context: Context, agent: Agent, call: link_pb2.Call.StatusUpdate) -> None:
-    """STATUS_UPDATE of an agent: passed on, even if the master has never heard of the task."""
+    """STATUS_UPDATE of an agent: passed on, even if the master has never heard of the task.
+
+    Nobody will acknowledge that of a framework that is over, and the agent, which may have missed
+    that, would send it for ever; in Mesos it does.
+    """
     metrics, status = context.metrics, call.status
     metrics.count("messages_status_update")
     framework = context.state.frameworks.get(call.framework_id.value)
     if framework is None:
         metrics.valid("status_updates", is_valid=False)
+        framework_id = call.framework_id.value
+        if context.is_framework_over(framework_id):
+            context.tell_agent(agent, agent_events.shutdown_framework(framework_id))
         return
     forward(context, framework, status)
     task = agent.tasks.get(framework.framework_id, {}).get(status.task_id.value)

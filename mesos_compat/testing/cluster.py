@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -15,6 +16,7 @@ from mesos_compat.cli.master import Master
 from mesos_compat.flags import agent as agent_table
 from mesos_compat.flags import master as master_table
 from mesos_compat.flags.loading import Flag, Flags, load
+from mesos_compat.http.tls import TlsSettings
 
 if TYPE_CHECKING:
     from zkserver.testing import EmbeddedServer
@@ -28,7 +30,8 @@ class Cluster:
     """``async with`` starts it and ends it; see the package.
 
     ``zk`` is a ``zk://`` address, where there is an ensemble already. Flags are those of the
-    programs, by name: ``{"allocation_interval": "50ms"}``.
+    programs, by name: ``{"allocation_interval": "50ms"}``. The environment is what masters and
+    agents read their ``LIBPROCESS_SSL_...`` variables from.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Cluster:
         with_zookeeper: bool = False,
         master_flags: Mapping[str, str] | None = None,
         agent_flags: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         if masters > 1 and zk is None:
             with_zookeeper = True
@@ -48,6 +52,8 @@ class Cluster:
         self._with_zookeeper = with_zookeeper
         self._master_flags = dict(master_flags or {})
         self._agent_flags = dict(agent_flags or {})
+        self._environment = dict(environment or {})
+        self._scheme = "https" if TlsSettings(self._environment).is_enabled else "http"
         self._directory = tempfile.TemporaryDirectory(
             prefix="mesos-cluster-", ignore_cleanup_errors=True
         )
@@ -57,6 +63,7 @@ class Cluster:
         self.agents: list[Agent] = []
         self._places: dict[int, tuple[Path, dict[str, str]]] = {}
         self._number = 0
+        self._agents_made = 0
 
     # The beginning and the end.
 
@@ -127,16 +134,22 @@ class Cluster:
                 "zk_session_timeout": "2secs",
             }
         loaded = _flags(master_table.FLAGS, given | self._master_flags | dict(flags or {}))
-        master = Master(loaded, {}, _log_of(loaded))
-        await master.start()
+        master = Master(loaded, self._environment, _log_of(loaded))
+        try:
+            await master.start()
+        except BaseException:
+            await master.stop()
+            raise
         self.masters.append(master)
         return master
 
     async def add_agent(self, flags: Mapping[str, str] | None = None) -> Agent:
         """Another agent."""
         directory = self._new_directory("agent")
+        self._agents_made += 1
         given = {
-            "ip": "127.0.0.1",
+            # An address of its own, as agents on several machines have: all of 127.0.0.0/8 is here.
+            "ip": f"127.0.0.{(self._agents_made - 1) % 250 + 1}",
             "port": "0",
             "hostname_lookup": "false",
             "resources": _RESOURCES,
@@ -148,10 +161,14 @@ class Cluster:
         return await self._start_agent(directory, given | self._agent_flags | dict(flags or {}))
 
     async def _start_agent(self, directory: Path, given: dict[str, str]) -> Agent:
-        master = {"master": self._zk or self.url.removeprefix("http://")}
+        master = {"master": self._zk or self.url.removeprefix(f"{self._scheme}://")}
         loaded = _flags(agent_table.FLAGS, master | given)
-        agent = Agent(loaded, {}, _log_of(loaded))
-        await agent.start()
+        agent = Agent(loaded, self._environment, _log_of(loaded))
+        try:
+            await agent.start()
+        except BaseException:
+            await agent.stop()
+            raise
         self.agents.append(agent)
         self._places[id(agent)] = (directory, {**given, "port": str(agent.port)})
         return agent
@@ -170,7 +187,7 @@ class Cluster:
     def url(self) -> str:
         """Of the leading master, or of the first when nobody leads."""
         master = self.leader or self.masters[0]
-        return f"http://127.0.0.1:{master.port}"
+        return f"{self._scheme}://127.0.0.1:{master.port}"
 
     @property
     def zk(self) -> str | None:
@@ -204,12 +221,29 @@ class Cluster:
         self.masters.remove(leader)
         await leader.stop()
 
-    async def restart_agent(self, agent: Agent) -> Agent:
-        """End an agent, and start another on its work directory; its tasks go on."""
+    async def restart_agent(
+        self, agent: Agent, while_down: Callable[[], Awaitable[object]] | None = None
+    ) -> Agent:
+        """End an agent, and start another on its work directory; its tasks go on.
+
+        ``while_down`` is done in between.
+        """
         directory, given = self._places.pop(id(agent))
         self.agents.remove(agent)
         await agent.stop()
+        if while_down is not None:
+            await while_down()
         return await self._start_agent(directory, given)
+
+    async def lose_agent(self, agent: Agent) -> None:
+        """A machine is gone for good: the agent, all that it runs, and all files of these."""
+        directory, _ = self._places.pop(id(agent))
+        self.agents.remove(agent)
+        # The master is not told of the ends of tasks, nor that the agent leaves.
+        await agent.driver.stop()
+        await agent.end_containers()
+        await agent.stop()
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
     def cut_links(self) -> None:
         """Cut the connections between masters and agents, which they then make anew."""

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from mesos_compat.cli.agent import Agent
 from mesos_compat.testing.cluster import Cluster
 
 T = TypeVar("T")
@@ -63,6 +64,11 @@ class EmbeddedCluster:
         return self.cluster.url
 
     @property
+    def agents(self) -> list[Agent]:
+        """See :class:`Cluster`; they belong to the cluster's thread."""
+        return self.cluster.agents
+
+    @property
     def zk(self) -> str | None:
         """Where ZooKeeper is, if it was asked for."""
         return self.cluster.zk
@@ -74,6 +80,10 @@ class EmbeddedCluster:
     def restart_agent(self, number: int = 0) -> None:
         """See :meth:`Cluster.restart_agent`."""
         self.call(self.cluster.restart_agent(self.cluster.agents[number]))
+
+    def lose_agent(self, number: int = 0) -> None:
+        """See :meth:`Cluster.lose_agent`."""
+        self.call(self.cluster.lose_agent(self.cluster.agents[number]))
 
     def wait_for_agents(self, count: int, timeout_s: float = 30.0) -> None:
         """See :meth:`Cluster.wait_for_agents`."""

@@ -13,6 +13,7 @@ from mesos_compat.agent.environment import pid_of
 from mesos_compat.agent.state import Executor, Framework
 from mesos_compat.agent.views import operator, writers
 from mesos_compat.agent.views.view import View
+from mesos_compat.master.validation.refusal import Refusal
 from mesos_compat.resources import Format, Resources
 from mesos_compat.resources.objects import reserved_to_objects, to_object
 from mesos_compat.wire.json_dialect import JsonValue, to_value
@@ -22,13 +23,13 @@ _NS_PER_SECOND: Final = 1_000_000_000
 _MULTI_ROLE: Final = mesos_pb2.FrameworkInfo.Capability.MULTI_ROLE
 
 
-def _flags(view: View, _query: Mapping[str, str]) -> JsonValue:
+def _flags(view: View, _query: Mapping[str, str]) -> JsonValue | Refusal:
+    if not view.visible.sees_flags():
+        return operator.FORBIDDEN
     return {"flags": _flag_values(view)}
 
 
 def _flag_values(view: View) -> dict[str, JsonValue]:
-    if not view.visible.sees_flags():
-        return {}
     return {name: view.flags[name] for name in sorted(view.flags)}
 
 
@@ -216,7 +217,7 @@ def _monitor_statistics(view: View, _query: Mapping[str, str]) -> JsonValue:
     return found
 
 
-ENDPOINTS: Final[Mapping[str, Callable[[View, Mapping[str, str]], JsonValue]]] = {
+ENDPOINTS: Final[Mapping[str, Callable[[View, Mapping[str, str]], JsonValue | Refusal]]] = {
     "/state": _state,
     "/flags": _flags,
     "/containers": _containers,

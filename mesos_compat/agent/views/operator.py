@@ -7,29 +7,37 @@ shell answer (files, the logging level) is not here, nor are calls about single 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Final, TypeAlias
 
 from mesos_compat.agent.state import Executor, Framework
 from mesos_compat.agent.views import metrics
 from mesos_compat.agent.views.view import View
 from mesos_compat.containers.spec import ContainerId, container_id_message
+from mesos_compat.master.validation.refusal import Refusal
+from mesos_compat.resources import ResourceError, Resources
+from mesos_compat.resources.convert import conversions
 from mesos_compat.wire.v1 import agent_pb2, mesos_pb2
 
 _Call = agent_pb2.Call
 _Response = agent_pb2.Response
 
-Answer: TypeAlias = Callable[[View, agent_pb2.Call], agent_pb2.Response]
+Answer: TypeAlias = Callable[[View, agent_pb2.Call], agent_pb2.Response | Refusal]
+
+#: What an asker hears who may not see any of it.
+FORBIDDEN: Final = Refusal(HTTPStatus.FORBIDDEN, "403 Forbidden.")
 
 
 def _get_health(_view: View, _call: agent_pb2.Call) -> agent_pb2.Response:
     return _Response(type=_Response.GET_HEALTH, get_health=_Response.GetHealth(healthy=True))
 
 
-def _get_flags(view: View, _call: agent_pb2.Call) -> agent_pb2.Response:
+def _get_flags(view: View, _call: agent_pb2.Call) -> agent_pb2.Response | Refusal:
+    if not view.visible.sees_flags():
+        return FORBIDDEN
     response = _Response(type=_Response.GET_FLAGS, get_flags=_Response.GetFlags())
-    if view.visible.sees_flags():
-        for name in sorted(view.flags):
-            response.get_flags.flags.add(name=name, value=view.flags[name])
+    for name in sorted(view.flags):
+        response.get_flags.flags.add(name=name, value=view.flags[name])
     return response
 
 
@@ -68,9 +76,21 @@ def _get_tasks(view: View, _call: agent_pb2.Call) -> agent_pb2.Response:
 
 def _get_operations(view: View, _call: agent_pb2.Call) -> agent_pb2.Response:
     response = _Response(type=_Response.GET_OPERATIONS, get_operations=_Response.GetOperations())
-    operations = view.state.operations.values()
-    response.get_operations.operations.extend(one.message for one in operations)
+    operations = (one.message for one in view.state.operations.values())
+    seen = (one for one in operations if _sees_operation(view, one))
+    response.get_operations.operations.extend(seen)
     return response
+
+
+def _sees_operation(view: View, operation: mesos_pb2.Operation) -> bool:
+    """Whoever may see the resources that an operation was done to may see the operation."""
+    try:
+        steps = conversions(operation.info)
+    except ResourceError:
+        # Nobody can tell what it was done to.
+        return False
+    consumed = sum((step.consumed for step in steps), Resources())
+    return view.visible.visible(consumed) == consumed
 
 
 def _get_agent(view: View, _call: agent_pb2.Call) -> agent_pb2.Response:
@@ -173,16 +193,18 @@ def containers(
     view: View, *, show_nested: bool, show_standalone: bool
 ) -> Iterator[agent_pb2.Response.GetContainers.Container]:
     """Containers of executors, with those in them and those of nobody if they are wanted."""
-    for framework in seen_frameworks(view):
-        for executor in seen_executors(view, framework):
+    for framework in view.state.frameworks.values():
+        for executor in framework.executors.values():
             if not executor.has_container:
+                continue
+            if not view.visible.sees_container(executor.info, framework.info):
                 continue
             root = (executor.container_id,)
             yield _container(view, root, executor.pid, executor)
             for container_id, container in view.state.containers.items():
                 if show_nested and container_id[0] == root[0] and container.termination is None:
                     yield _container(view, container_id, container.pid, executor)
-    if not show_standalone:
+    if not show_standalone or not view.visible.sees_standalone_containers():
         return
     for container_id, container in view.state.containers.items():
         if container_id[0] in view.state.executors_by_container:

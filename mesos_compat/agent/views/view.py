@@ -29,6 +29,14 @@ class Visible(Protocol):
     ) -> bool:
         """VIEW_EXECUTOR, and its framework."""
 
+    def sees_container(
+        self, executor: mesos_pb2.ExecutorInfo, info: mesos_pb2.FrameworkInfo
+    ) -> bool:
+        """VIEW_CONTAINER."""
+
+    def sees_standalone_containers(self) -> bool:
+        """VIEW_STANDALONE_CONTAINER."""
+
     def visible(self, resources: Resources) -> Resources:
         """What is not of a role that must not be seen."""
 
@@ -54,6 +62,17 @@ class Everything:
     ) -> bool:
         """Any."""
         del executor, info
+        return True
+
+    def sees_container(
+        self, executor: mesos_pb2.ExecutorInfo, info: mesos_pb2.FrameworkInfo
+    ) -> bool:
+        """Any."""
+        del executor, info
+        return True
+
+    def sees_standalone_containers(self) -> bool:
+        """Yes."""
         return True
 
     def visible(self, resources: Resources) -> Resources:

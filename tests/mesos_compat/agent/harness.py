@@ -19,6 +19,7 @@ from mesos_compat.agent.settings import AgentSettings
 from mesos_compat.agent.state import Phase
 from mesos_compat.containers.spec import Recovered as RecoveredContainer
 from mesos_compat.containers.spec import Termination
+from mesos_compat.master.authorization import Authorizer, parse_acls
 from mesos_compat.resources import Resources
 from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import executor_pb2, mesos_pb2
@@ -67,6 +68,7 @@ class Harness:
             settings.pop("resources", "cpus:4;mem:4096;disk:10240;ports:[31000-32000]")
         )
         info = mesos_pb2.AgentInfo(hostname="host", port=5051, resources=self.resources)
+        acls = settings.pop("acls", "{}")
         text = settings.pop("attributes", "")
         if text:
             info.attributes.add(name=text, type=mesos_pb2.Value.TEXT).text.value = text
@@ -82,6 +84,7 @@ class Harness:
             info,
             seeded.randrange,
             seeded.randbytes,
+            Authorizer(parse_acls(acls)),
         )
 
     # Stepping.

@@ -106,6 +106,18 @@ def test_draining_ends_with_the_last_acknowledgement() -> None:
     assert path not in agent.disk.files
 
 
+def test_draining_does_not_wait_for_executors_without_tasks() -> None:
+    agent = Harness().start()
+    agent.running("t1")
+    agent.link(drain())
+    agent.update("t1", status("t1", KILLED))
+    assert is_draining(agent)
+    agent.acknowledge("t1", uuid_of(KILLED))
+    assert not is_draining(agent)
+    # The master may have it in use again by now.
+    assert of(agent.run_task(command_task("t2")), act.LaunchContainer)
+
+
 def test_empty_agent_is_drained_at_once() -> None:
     agent = Harness().start()
     agent.link(drain())

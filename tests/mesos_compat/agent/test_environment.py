@@ -52,6 +52,15 @@ def test_executors_that_may_reconnect_are_told_for_how_long() -> None:
     assert found["MESOS_SUBSCRIPTION_BACKOFF_MAX"] == "2secs"
 
 
+def test_executors_of_an_agent_with_tls_are_told_how_to_call_it() -> None:
+    tls = {"LIBPROCESS_SSL_ENABLED": "true", "LIBPROCESS_SSL_CA_FILE": "ca"}
+    given = {"LIBPROCESS_SSL_CA_FILE": "another"}
+    agent = Harness(tls_environment=tls, executor_environment_variables=given).start()
+    found = environment(agent)
+    assert found["LIBPROCESS_SSL_ENABLED"] == "true"
+    assert found["LIBPROCESS_SSL_CA_FILE"] == "another"
+
+
 def test_variables_of_the_flag_do_not_replace_those_of_mesos() -> None:
     given = {"FOO": "bar", "MESOS_SLAVE_ID": "mine", "LIBPROCESS_IP": "1.2.3.4"}
     found = environment(Harness(executor_environment_variables=given).start())

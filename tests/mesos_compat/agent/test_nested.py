@@ -275,8 +275,9 @@ def shown(agent: Harness, *, show_nested: bool, show_standalone: bool) -> list[C
     asked = _Call(type=_Call.GET_CONTAINERS)
     asked.get_containers.show_nested = show_nested
     asked.get_containers.show_standalone = show_standalone
-    found = operator.ANSWERS[_Call.GET_CONTAINERS](view, asked).get_containers.containers
-    return [(one.container_id.value,) for one in found]
+    found = operator.ANSWERS[_Call.GET_CONTAINERS](view, asked)
+    assert isinstance(found, agent_pb2.Response)
+    return [(one.container_id.value,) for one in found.get_containers.containers]
 
 
 def test_containers_are_shown_as_far_as_they_are_wanted() -> None:

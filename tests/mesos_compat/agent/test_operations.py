@@ -156,6 +156,25 @@ def test_reservations_outlive_the_agent() -> None:
     assert [one.uuid.value for one in subscribe.operations] == [UUID]
 
 
+def test_operations_of_an_agent_that_was_given_up_are_not_told_by_the_next_one() -> None:
+    agent = Harness().start()
+    agent.link(apply(reserve("o1")))
+    agent.disk.links.clear()
+    again = Harness(agent.disk)
+    again.recover()
+    subscribe = again.subscribe().subscribe.subscribe
+    assert not subscribe.operations
+    assert Resources(subscribe.resources).contains(Resources(reserved()))
+    event = link_pb2.Event(type=link_pb2.Event.REGISTERED)
+    event.registered.agent_id.value = "m-S1"
+    event.registered.ping_timeout_seconds = 75
+    assert outcomes(again.link(event)) == []
+    # Nor by the one after that, whose disk still has them.
+    last = Harness(agent.disk)
+    last.recover()
+    assert not last.subscribe().subscribe.subscribe.operations
+
+
 def test_agent_with_less_than_was_reserved_does_not_start() -> None:
     agent = Harness().start()
     agent.link(apply(reserve()))

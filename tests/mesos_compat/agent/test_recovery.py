@@ -246,6 +246,24 @@ def test_changed_agent_is_a_new_one_after_a_reboot() -> None:
     assert not agent.subscribe().subscribe.subscribe.agent.HasField("id")
 
 
+def test_nothing_of_before_a_reboot_is_alive_at_the_next_start_either() -> None:
+    disk, _container = left()
+    Harness(disk).recover(boot_id="another")
+    agent = Harness(disk)
+    made = agent.recover(boot_id="another")
+    assert of(made, act.RecoverContainers) == [act.RecoverContainers(())]
+    assert told(agent.register(is_back=True)) == []
+    assert agent.core.state.frameworks == {}
+
+
+def test_changed_agent_is_a_new_one_at_every_start_after_a_reboot() -> None:
+    disk, _container = left()
+    Harness(disk, attributes="rack").recover(boot_id="another")
+    agent = Harness(disk, attributes="rack")
+    assert of(agent.recover(boot_id="another"), act.Stop) == []
+    assert not agent.subscribe().subscribe.subscribe.agent.HasField("id")
+
+
 def test_cleanup_ends_what_runs_and_then_the_agent() -> None:
     disk, container = left(acknowledged=True)
     agent = Harness(disk, recover="cleanup")

@@ -187,6 +187,37 @@ def test_tasks_that_the_master_believes_in_are_denied() -> None:
     assert sent.message == "Reconciliation: task unknown to the agent"
 
 
+def test_a_framework_that_one_master_has_ended_is_not_told_to_the_next() -> None:
+    agent = Harness().start()
+    agent.running("t1")
+    event = link_pb2.Event(type=link_pb2.Event.SHUTDOWN_FRAMEWORK)
+    event.shutdown_framework.framework_id.value = FRAMEWORK_ID
+    agent.link(event)
+    assert list(agent.core.state.frameworks) == [FRAMEWORK_ID]
+    # What its executors still say is acknowledged, and told to nobody.
+    made = agent.update("t1", status("t1", mesos_pb2.TASK_KILLED))
+    assert to_executor(made) == ["ACKNOWLEDGED"]
+    assert told(made) == []
+    subscribe = agent.subscribe().subscribe.subscribe
+    assert not subscribe.frameworks
+    assert not subscribe.tasks
+
+
+def test_a_task_for_a_framework_that_is_being_ended_is_dropped() -> None:
+    agent = Harness().start()
+    launch = agent.running("t1")
+    event = link_pb2.Event(type=link_pb2.Event.SHUTDOWN_FRAMEWORK)
+    event.shutdown_framework.framework_id.value = FRAMEWORK_ID
+    agent.link(event)
+    (sent,) = told(agent.run_task(command_task("t2")))
+    assert (sent.task_id.value, sent.state) == ("t2", mesos_pb2.TASK_DROPPED)
+    assert sent.message == "Framework is being shut down"
+    # Until it is acknowledged, whatever becomes of the rest of the framework.
+    agent.exited(launch.spec.container_id)
+    assert agent.core.state.frameworks == {}
+    assert [one.uuid for one in told(agent.wait(10_000))] == [sent.uuid]
+
+
 def test_another_id_than_before_stops_the_agent() -> None:
     agent = Harness().start()
     agent.step(ev.MasterDetected(_MASTER))

@@ -7,7 +7,9 @@ from mesos_compat.agent import events as ev
 from mesos_compat.wire import link_pb2
 from mesos_compat.wire.v1 import mesos_pb2
 from tests.mesos_compat.agent.harness import (
+    FRAMEWORK_ID,
     Harness,
+    command_task,
     custom_task,
     of,
     status,
@@ -135,3 +137,26 @@ def test_executor_that_went_gets_its_acknowledgement_on_the_new_stream() -> None
     route, _made = agent.executor("t1", "t1")
     agent.disk.is_slow = False
     assert [one.route for one in of(agent.flush(), act.SendToExecutor)] == [route]
+
+
+def test_refusals_of_a_framework_that_is_over_are_not_told_again() -> None:
+    agent = Harness().start()
+    (dropped,) = told(agent.run_task(command_task(), version=b"old"))
+    assert dropped.state == mesos_pb2.TASK_DROPPED
+    assert not agent.core.state.frameworks
+    event = link_pb2.Event(type=link_pb2.Event.SHUTDOWN_FRAMEWORK)
+    event.shutdown_framework.framework_id.value = FRAMEWORK_ID
+    agent.link(event)
+    assert sent_at(agent, 100_000) == []
+
+
+def test_next_master_hears_which_status_of_an_ended_task_is_told_first() -> None:
+    agent = Harness().start()
+    agent.running("t1")
+    agent.step(ev.MasterLost())
+    for state in (STARTING, RUNNING, FINISHED):
+        assert told(agent.update("t1", status("t1", state))) == []
+    subscribe = agent.subscribe().subscribe.subscribe
+    (task,) = subscribe.tasks
+    assert (task.state, task.status_update_state) == (FINISHED, STARTING)
+    assert task.status_update_uuid == uuid_of(STARTING)

@@ -69,6 +69,22 @@ async def test_the_end_of_the_input_of_a_terminal_is_what_a_user_would_type(
     typed.close()
 
 
+async def test_terminal_goes_on_behind_the_end_of_somebodys_input(
+    bench: Bench, start: Start
+) -> None:
+    containerizer = await start()
+    spec = bench.spec("stty -echo; cat; echo ended; cat", container=with_terminal())
+    await containerizer.launch(spec)
+    for line in (b"first\n", b"second\n"):
+        typed = await containerizer.attach_input(spec.container_id)
+        await typed.write(line)
+        await typed.end()
+        typed.close()
+    assert (await containerizer.wait(spec.container_id)).status == 0
+    said = Path(spec.sandbox, "stdout").read_bytes()
+    assert said.endswith(b"first\r\nended\r\nsecond\r\n")
+
+
 async def test_control_c_interrupts_the_command_of_a_terminal(bench: Bench, start: Start) -> None:
     containerizer = await start()
     spec = bench.spec("echo up; exec sleep 1000", container=with_terminal())

@@ -142,6 +142,7 @@ def test_agent_with_tls_is_known_by_its_certificate_if_that_is_asked_for(
         with OneAnswer(listening, context):
             return post(AgentAddress("127.0.0.1", port, tls=True))
 
+    monkeypatch.setenv("LIBPROCESS_SSL_ENABLED", "true")
     assert ask() == (202, b"ok")
     monkeypatch.setenv("LIBPROCESS_SSL_VERIFY_CERT", "true")
     monkeypatch.setenv("LIBPROCESS_SSL_CA_FILE", str(tmp_path / "known"))

@@ -49,6 +49,36 @@ def test_text_may_be_in_a_file(tmp_path: Path) -> None:
     assert of_master(f"--acls=file://{file}").text("acls") == '{"permissive": false}'
 
 
+def test_json_may_be_named_by_its_path_alone(tmp_path: Path) -> None:
+    (tmp_path / "acls").write_text("{}")
+    assert of_master(f"--acls={tmp_path}/acls").text("acls") == "{}"
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_secrets_are_read_from_a_path_and_only_that_is_shown(tmp_path: Path, scheme: str) -> None:
+    (tmp_path / "key").write_text("hunter2\n")
+    given = f"{scheme}{tmp_path}/key"
+    flags = load(agent.FLAGS, [f"--jwt_secret_key={given}", '--credential={"secret":"x"}'], {})
+    assert flags.text("jwt_secret_key") == "hunter2"
+    assert flags.text("credential") == '{"secret":"x"}'
+    assert flags.shown()["jwt_secret_key"] == given
+    assert flags.shown()["credential"] == "(hidden)"
+
+
+def test_address_in_a_file_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "zk").write_text("zk://me:hunter2@a/mesos\n")
+    flags = of_master(f"--zk=file://{tmp_path}/zk")
+    assert flags.text("zk") == "zk://me:hunter2@a/mesos"
+    assert flags.shown()["zk"] == f"file://{tmp_path}/zk"
+    assert of_master("--zk=zk://a/mesos").shown()["zk"] == "zk://a/mesos"
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_path_of_a_file_that_is_read_later_is_left_unread(scheme: str) -> None:
+    flags = of_master(f"--whitelist={scheme}/nowhere/at/all")
+    assert flags.text("whitelist") == "/nowhere/at/all"
+
+
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
@@ -60,6 +90,7 @@ def test_text_may_be_in_a_file(tmp_path: Path) -> None:
         ("--quiet=maybe", "'quiet': 'maybe' is not true or false"),
         ("--agent_ping_timeout=5", "'agent_ping_timeout': '5' is not a duration"),
         ("--acls=file:///nowhere/at/all", "cannot read file:///nowhere/at/all"),
+        ("--credentials=/nowhere/at/all", "'credentials': cannot read /nowhere/at/all"),
         ("5050", "Unexpected argument '5050'"),
     ],
 )

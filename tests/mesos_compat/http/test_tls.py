@@ -58,6 +58,19 @@ def test_without_the_variable_there_is_no_tls() -> None:
     assert settings.client() is None
 
 
+def test_programs_that_are_started_get_the_variables(certificate: dict[str, str]) -> None:
+    others = {"PATH": "x", "LIBPROCESS_IP": "127.0.0.1"}
+    assert TlsSettings({**certificate, **others}).variables() == certificate
+    assert TlsSettings({**others, "LIBPROCESS_SSL_CA_FILE": "x"}).variables() == {}
+
+
+def test_who_need_not_show_a_certificate_goes_without_one(certificate: dict[str, str]) -> None:
+    settings = TlsSettings({**certificate, "LIBPROCESS_SSL_KEY_FILE": "missing"})
+    assert settings.client(needs_own=False) is not None
+    with pytest.raises(FlagError, match="missing"):
+        settings.client()
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize("verifies", ["true", "false"])
 async def test_clients_reach_a_server_with_tls(certificate: dict[str, str], verifies: str) -> None:

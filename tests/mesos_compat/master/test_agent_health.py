@@ -242,6 +242,20 @@ def test_agents_unreachable_for_long_are_forgotten() -> None:
     assert not cluster.registry.unreachable
 
 
+def test_tasks_of_agents_that_are_forgotten_are_unknown() -> None:
+    cluster = Cluster(MasterSettings(registry_max_agent_age_ms=30 * MINUTE_MS))
+    scheduler = Scheduler(cluster, framework_info("r"))
+    (agent,) = silent(cluster)
+    scheduler.launch("t")
+    cluster.advance(90_000)
+    framework = cluster.state.frameworks[scheduler.framework_id]
+    assert list(framework.unreachable_tasks) == ["t"]
+    cluster.advance(48 * MINUTE_MS)
+    assert not framework.unreachable_tasks
+    (status,) = scheduler.reconcile(("t", agent.agent_id))
+    assert status.state == mesos_pb2.TASK_UNKNOWN
+
+
 def test_only_so_many_unreachable_agents_are_remembered() -> None:
     cluster = Cluster(MasterSettings(registry_max_agent_count=2))
     agents = silent(cluster, 3)

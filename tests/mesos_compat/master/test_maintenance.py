@@ -142,7 +142,7 @@ def test_a_machine_taken_out_of_the_schedule_is_up_and_its_offers_say_nothing_of
     world.advance(10_000)
     world.forget()
     assert world.operate(scheduled()) == OK
-    assert modes(world) == {"agent0": "UP"}
+    assert modes(world) == {"agent0": "UP", "agent9": "UP"}
     assert stored_modes(world) == {}
     assert world.heard(framework) == ["RESCIND", "RESCIND_INVERSE_OFFER", "OFFERS"]
     assert all(not one.message.HasField("unavailability") for one in framework.offers.values())
@@ -210,7 +210,8 @@ def test_agents_may_not_register_on_a_machine_that_is_down_until_it_is_up() -> N
     assert world.ordered() == ["SHUTDOWN", "SHUTDOWN"]
     assert world.state.agents == {}
     assert world.operate(up("agent0")) == OK
-    assert modes(world) == stored_modes(world) == {}
+    assert modes(world) == {"agent0": "UP"}
+    assert stored_modes(world) == {}
     assert world.agent().agent_id in world.state.agents
 
 
@@ -272,7 +273,17 @@ def test_another_master_knows_the_schedule_and_brings_machines_down_and_up() -> 
     world = World(registry=world.registry, master_id="O")
     assert modes(world) == {"agent0": "DOWN", "agent1": "DRAINING"}
     assert world.operate(up("agent0")) == OK
-    assert modes(world) == {"agent1": "DRAINING"}
+    assert modes(world) == {"agent0": "UP", "agent1": "DRAINING"}
+    assert stored_modes(world) == {"agent1": "DRAINING"}
+
+
+def test_a_machine_without_agents_that_was_brought_up_is_known_to_be_up() -> None:
+    world = World()
+    world.operate(scheduled("agent0"))
+    world.operate(down("agent0"))
+    assert world.operate(up("agent0")) == OK
+    recorded_answer = recorded.answer("maintenance", "stop_maintenance-again")
+    assert world.operate(up("agent0")) == recorded_answer
 
 
 @pytest.mark.parametrize(

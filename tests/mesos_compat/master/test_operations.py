@@ -239,3 +239,21 @@ def test_a_new_master_learns_of_operations_from_agents(*, framework_first: bool)
     (status,) = scheduler.operation_statuses()
     scheduler.acknowledge_operation(status)
     assert not cluster.state.agents[agent.agent_id].operations
+
+
+def test_an_operation_of_a_framework_that_nobody_knows_is_acknowledged_when_it_was_awaited() -> (
+    None
+):
+    cluster, agent, _scheduler = reserving()
+    ((uuid, sent),) = agent.operations.items()
+    cluster.fail_over("N")
+    agent.subscribe()
+    agent.told()
+    agent.tell_operation(uuid, sent, FINISHED)
+    # The framework may still come back.
+    assert not agent.told()
+    cluster.advance(10 * 60_000)
+    agent.tell_operation(uuid, sent, FINISHED)
+    (event,) = agent.told()
+    assert event.type == link_pb2.Event.ACKNOWLEDGE_OPERATION
+    assert event.acknowledge_operation.operation_uuid.value == uuid

@@ -331,3 +331,57 @@ def test_completed_frameworks_of_agents_are_shown_by_a_new_master() -> None:
     agent.subscribe_with(call)
     framework = cluster.state.frameworks[key.framework_id]
     assert [task.task_id.value for task in framework.completed_tasks] == ["t"]
+
+
+# At addresses where others were.
+
+
+def subscribe_at(agent: Agent, port: int) -> None:
+    call = agent.subscription()
+    call.subscribe.address.port = port
+    agent.subscribe_with(call)
+
+
+def two_on_one_machine() -> tuple[Cluster, Agent, Agent]:
+    cluster = Cluster()
+    first, second = Agent(cluster, subscribes=False), Agent(cluster, subscribes=False)
+    subscribe_at(first, 1)
+    subscribe_at(second, 2)
+    return cluster, first, second
+
+
+def test_an_agent_that_is_back_takes_the_address_of_who_was_there() -> None:
+    cluster, first, second = two_on_one_machine()
+    first.lose()
+    second.lose()
+    subscribe_at(first, 2)
+    assert list(cluster.state.agents) == [first.agent_id]
+    assert [one.info.id.value for one in cluster.registry.agents] == [first.agent_id]
+    assert cluster.core.metrics.value("slave_removals/reason_registered") == 1
+    assert list(cluster.state.agents_by_pid.values()) == [first.agent_id]
+
+
+def test_agents_may_exchange_their_addresses() -> None:
+    cluster, first, second = two_on_one_machine()
+    first.lose()
+    second.lose()
+    cluster.stores = False
+    subscribe_at(first, 2)
+    # Nobody has asked yet where the second one is.
+    subscribe_at(second, 1)
+    assert second.stream is not None
+    assert second.stream.answer == (503, "The agent is being removed; it may try again")
+    cluster.stores = True
+    cluster.store()
+    subscribe_at(second, 1)
+    assert sorted(cluster.state.agents) == [first.agent_id, second.agent_id]
+    assert sorted(cluster.state.agents_by_pid.values()) == [first.agent_id, second.agent_id]
+
+
+def test_an_agent_of_the_last_master_takes_the_address_of_who_was_there() -> None:
+    cluster, first, second = two_on_one_machine()
+    cluster.fail_over("N")
+    subscribe_at(second, 2)
+    subscribe_at(first, 2)
+    assert list(cluster.state.agents) == [first.agent_id]
+    assert list(cluster.state.agents_by_pid.values()) == [first.agent_id]

@@ -134,6 +134,32 @@ def test_an_update_for_nobody_is_dropped() -> None:
     assert cluster.core.metrics.value("invalid_status_updates") == 1
 
 
+def test_an_agent_that_missed_the_end_of_a_framework_hears_of_it_when_it_tells_of_its_tasks() -> (
+    None
+):
+    _cluster, agent, scheduler, key = running()
+    scheduler.simple(scheduler_pb2.Call.TEARDOWN)
+    agent.told()
+    agent.update(key, RUNNING)
+    (event,) = agent.told()
+    assert event.type == link_pb2.Event.SHUTDOWN_FRAMEWORK
+    assert event.shutdown_framework.framework_id.value == key.framework_id
+
+
+def test_a_framework_that_is_not_known_yet_has_as_much_time_as_agents_to_come_back() -> None:
+    cluster, agent, _scheduler, key = running()
+    cluster.fail_over("N")
+    agent.tasks.clear()
+    agent.frameworks.clear()
+    agent.subscribe()
+    agent.told()
+    agent.update(key, RUNNING)
+    assert not agent.told()
+    cluster.advance(600_000)
+    agent.update(key, RUNNING)
+    assert agent.heard() == ["SHUTDOWN_FRAMEWORK"]
+
+
 def test_only_so_many_completed_tasks_are_kept() -> None:
     cluster = Cluster(MasterSettings(max_completed_tasks_per_framework=2))
     agent, scheduler = Agent(cluster), Scheduler(cluster, framework_info("r"))

@@ -158,7 +158,7 @@ def as_recorded(view: View, text: str) -> str:
 )
 def test_operator_api_answers_as_recorded(recorded: View, case: str) -> None:
     call = _Call(type=case.upper())
-    found = operator.ANSWERS[call.type](recorded, call)
+    found: Any = operator.ANSWERS[call.type](recorded, call)
     assert as_recorded(recorded, dumps(found)) == body(case).decode()
 
 
@@ -237,6 +237,11 @@ class Nobody:
         del executor, info
         return False
 
+    sees_container = sees_executor
+
+    def sees_standalone_containers(self) -> bool:
+        return False
+
     def visible(self, resources: Any) -> Any:
         return resources
 
@@ -254,13 +259,15 @@ def test_what_must_not_be_seen_is_left_out(recorded: View) -> None:
         recorded.now,
         visible=Nobody(),
     )
-    found = operator.ANSWERS[_Call.GET_STATE](hidden, _Call(type=_Call.GET_STATE))
+    found: Any = operator.ANSWERS[_Call.GET_STATE](hidden, _Call(type=_Call.GET_STATE))
     assert not found.get_state.get_tasks.launched_tasks
     assert not found.get_state.get_executors.executors
     assert not found.get_state.get_frameworks.frameworks
     state: Any = older.ENDPOINTS["/state"](hidden, {})
     assert state["frameworks"] == []
     assert "flags" not in state
-    assert not operator.ANSWERS[_Call.GET_FLAGS](
-        hidden, _Call(type=_Call.GET_FLAGS)
-    ).get_flags.flags
+    refused = operator.ANSWERS[_Call.GET_FLAGS](hidden, _Call(type=_Call.GET_FLAGS))
+    assert refused == (403, "403 Forbidden.")
+    assert older.ENDPOINTS["/flags"](hidden, {}) == refused
+    found = operator.ANSWERS[_Call.GET_CONTAINERS](hidden, _Call(type=_Call.GET_CONTAINERS))
+    assert not found.get_containers.containers
