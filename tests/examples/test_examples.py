@@ -17,13 +17,17 @@ from conformance.demo import __main__ as demo
 from conformance.servers import OurServer
 from zkserver.testing import EmbeddedServer
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
+#: Those that need nothing but ZooKeeper.
+ON_ZOOKEEPER = EXAMPLES[:5]
+#: What another engine's packages are needed for, which the tests do not install.
+ELSEWHERE = {"12_spark": "is run by `python -m conformance.mesos spark`, which installs pyspark"}
 _TIMEOUT_S = 120
 
 
 def run(example: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if name != "ZK"}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("ZK", "MESOS")}
     # A warning (a socket left open, say) is a bad example.
     return subprocess.run(
         [sys.executable, "-W", "error", str(example)],
@@ -37,10 +41,15 @@ def run(example: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 5
+    numbers = [int(path.stem[:2]) for path in EXAMPLES]
+    assert numbers == list(range(1, len(EXAMPLES) + 1))
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "example",
+    [path for path in EXAMPLES if path.stem not in ELSEWHERE],
+    ids=lambda path: path.stem,
+)
 def test_example_runs_by_itself(example: Path) -> None:
     done = run(example)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -52,7 +61,7 @@ def test_examples_use_the_server_that_zk_names_and_leave_nothing_in_it(
     zk_server: EmbeddedServer, zk_client: KazooClient
 ) -> None:
     before = zk_client.last_zxid
-    for example in EXAMPLES:
+    for example in ON_ZOOKEEPER:
         done = run(example, ZK=zk_server.address)
         assert done.returncode == 0, done.stdout + done.stderr
     zk_client.sync("/")
@@ -63,7 +72,7 @@ def test_examples_use_the_server_that_zk_names_and_leave_nothing_in_it(
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_short(example: Path) -> None:
-    assert len(example.read_text().splitlines()) < 60
+    assert len(example.read_text().splitlines()) < 90
 
 
 class Forgetful(OurServer):
