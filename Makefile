@@ -38,7 +38,11 @@ system-demo:
 	@$(SETUP)/system.sh demo
 
 .PHONY: demo
-demo: system-demo install ## Show a server at work, kill it, and show that nothing was lost.
+demo: install ## Show a cluster at work: ZooKeeper, a framework, a word count.
+	@$(PYTHON) -m mesozoic demo
+
+.PHONY: demo-crash
+demo-crash: system-demo install ## Kill a ZooKeeper server, and show that nothing was lost.
 	@$(PYTHON) -m conformance.demo
 
 .PHONY: lint
@@ -78,8 +82,12 @@ soak: system install ## The long proofs: random operations, crashes, malformed i
 	$(PYTHON) -m conformance.chaos run --seconds 600 --clients 50
 	$(PYTHON) -m conformance.chaos recover --kills 30
 	$(PYTHON) -m conformance.chaos bridge
+	$(PYTHON) -m mesos_compat.sim --minutes 60
+	$(PYTHON) -m mesos_compat.sim.planted
 	$(PYTHON) -m conformance.mesos.chaos kill --rounds 5
 	$(PYTHON) -m conformance.mesos.chaos failover
+	$(PYTHON) -m conformance.mesos.chaos jobs
 	$(PYTHON) -m conformance.mesos.limits
 	$(PYTHON) -m conformance.bench zk
 	$(PYTHON) -m conformance.bench mesos
+	$(PYTHON) -m conformance.bench pool

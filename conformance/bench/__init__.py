@@ -29,6 +29,9 @@ Ensembles are not pinned: all servers and the load share all cores. An ensemble 
 a whole while the other one is measured, then goes on and is measured once it has had the same
 leader for half a second; Apache's is given limits that it does not reach meanwhile.
 
+Beside these, ``python -m conformance.bench mesos`` loads a master with agents that pretend, and
+``python -m conformance.bench pool`` compares the SDK's pool with Dask.
+
 The modules: :mod:`~conformance.bench.loadgen` compiles and runs the generator,
 :mod:`~conformance.bench.cases` is the table of cases and targets,
 :mod:`~conformance.bench.subjects` is a server or an ensemble to be measured,

@@ -227,5 +227,19 @@ def mesos(sizes: tuple[int, ...], frameworks: int, tasks_per_agent: int) -> None
             console.print(f"  {name:<60} {value}")
 
 
+@main.command()
+@click.option("--workers", default=2, show_default=True)
+@click.option("--calls", default=5_000, show_default=True)
+@click.option("--rounds", "laps", default=5, show_default=True)
+def pool(workers: int, calls: int, laps: int) -> None:
+    """Measure calls of nothing by a pool on Mesos, beside Dask's own cluster."""
+    # Dask is not needed for anything else here.
+    from conformance.bench import pool as bench
+
+    console = Console(soft_wrap=True, highlight=False)
+    found = bench.compare(console.print, workers=workers, calls=calls, rounds=laps)
+    console.print(bench.summary(found))
+
+
 if __name__ == "__main__":
     main()

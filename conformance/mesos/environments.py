@@ -54,6 +54,10 @@ class Environment:
         """The directory of the environment's programs; raises as :meth:`python` does."""
         return self.python().parent
 
+    def packages(self) -> Path:
+        """The directory of the environment's packages; raises as :meth:`python` does."""
+        return next((self.bin().parent / "lib").glob("python*/site-packages"))
+
     def _make(self, base: Path, place: Path) -> None:
         self._step([str(base), "-m", "venv", str(place)])
         pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from conformance.mesos.cluster import Cluster
+from conformance.mesos.jobs import heed_termination
 from conformance.mesos.rawscheduler import Json, RawScheduler, command_task
 
 _ISOLATION: Final = "cgroups/cpu,cgroups/mem,cgroups/pids"
@@ -182,6 +183,7 @@ async def run(cluster: Cluster) -> list[str]:
 
 def main() -> None:
     """Print what happens; exit with 1 when a limit was not kept."""
+    heed_termination()
     reason = why_not()
     if reason:
         print(f"skipped: {reason}")

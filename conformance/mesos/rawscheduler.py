@@ -39,6 +39,7 @@ class RawScheduler:
         user: str = "root",
         role: str = "*",
         info: Mapping[str, Any] | None = None,
+        authorization: str | None = None,
     ) -> None:
         self._find_master = find_master
         self._on_event = on_event
@@ -51,6 +52,8 @@ class RawScheduler:
             "capabilities": [{"type": one} for one in _CAPABILITIES],
             **(info or {}),
         }
+        # What is sent as the header of this name.
+        self._authorization = authorization
         self.framework_id = ""
         self.subscriptions = 0
         self.is_subscribed = asyncio.Event()
@@ -112,6 +115,8 @@ class RawScheduler:
     async def _post(self, call: Json, redirects: int = 5) -> aiohttp.ClientResponse:
         assert self._session is not None
         headers = {"Content-Type": "application/json"}
+        if self._authorization is not None:
+            headers["Authorization"] = self._authorization
         if self._stream_id:
             headers["Mesos-Stream-Id"] = self._stream_id
         response = await self._session.post(

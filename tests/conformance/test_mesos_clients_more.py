@@ -1,4 +1,4 @@
-"""Larger frameworks and those in Go do real work on our masters and agents.
+"""Larger frameworks, those in Go, and an operator's tool work on our masters and agents.
 
 What each does is told in its module below ``conformance/mesos``; by hand,
 ``python -m conformance.mesos.toil_client`` does one job and prints what it has checked.
@@ -12,12 +12,17 @@ from typing import NoReturn
 import pytest
 
 from conformance.clients.compare import ClientUnavailable
-from conformance.mesos import dpark_client, mesos_go_client, toil_client
+from conformance.mesos import avmesos_cli_client, dpark_client, mesos_go_client, toil_client
 from conformance.mesos.jobs import Client
 
-CLIENTS = (dpark_client.CLIENT, mesos_go_client.CLIENT, toil_client.CLIENT)
+CLIENTS = (
+    avmesos_cli_client.CLIENT,
+    dpark_client.CLIENT,
+    mesos_go_client.CLIENT,
+    toil_client.CLIENT,
+)
 #: A job that has checked fewer facts than this has lost a part.
-FACTS_MIN = {"dpark": 3, "mesos_go": 6, "toil": 4}
+FACTS_MIN = {"avmesos-cli": 7, "dpark": 3, "mesos_go": 6, "toil": 4}
 
 
 def unavailable(reason: Exception) -> NoReturn:

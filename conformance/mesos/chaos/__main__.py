@@ -13,8 +13,10 @@ from typing import Final
 import click
 from rich.console import Console
 
+from conformance.mesos.chaos import jobs as sdk_jobs
 from conformance.mesos.chaos.arena import Arena
 from conformance.mesos.cluster import Cluster
+from conformance.mesos.jobs import heed_termination
 
 _TARGETS: Final = ("master", "agent", "executor", "scheduler")
 _PAUSE_S: Final = 1.5
@@ -23,6 +25,7 @@ _PAUSE_S: Final = 1.5
 @click.group()
 def main() -> None:
     """Kill parts of a Mesos cluster while tasks run, and see whether anything was lost."""
+    heed_termination()
 
 
 def _verdict(console: Console, arena: Arena) -> None:
@@ -117,6 +120,25 @@ def failover(kills: int, at_once: int, seed: int | None) -> None:
         _verdict(console, arena)
 
 
+@main.command()
+@click.option("--seconds", default=600.0, show_default=True)
+@click.option("--calls", default=10_000, show_default=True)
+@click.option("--services", default=20, show_default=True)
+@click.option("--seed", type=int)
+def jobs(seconds: float, calls: int, services: int, seed: int | None) -> None:
+    """Kill anything at random while a pool makes calls and services are kept up."""
+    console = Console(soft_wrap=True, highlight=False)
+    seed = random.SystemRandom().randrange(1 << 30) if seed is None else seed
+    console.print(f"seed {seed}")
+    faults = sdk_jobs.run(
+        console.print, random.Random(seed), seconds=seconds, calls=calls, services=services
+    )
+    for fault in faults:
+        console.print(f"  [red]{fault}[/red]")
+    console.print("verdict: failed" if faults else "verdict: passed")
+    sys.exit(bool(faults))
+
+
 def _wait_for_launches(arena: Arena, before: int) -> None:
     ends = time.monotonic() + 60
     while len(arena.known().states) <= before:
@@ -128,7 +150,10 @@ def _wait_for_launches(arena: Arena, before: int) -> None:
 def _finish(arena: Arena) -> None:
     """A scheduler that launches nothing more waits for what is open."""
     arena.start_scheduler()
-    arena.wait_done()
+    try:
+        arena.wait_done()
+    finally:
+        arena.stop()
 
 
 if __name__ == "__main__":

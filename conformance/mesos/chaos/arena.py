@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psutil
 
-from conformance.mesos.chaos.journal import Known, read
+from conformance.mesos.chaos.journal import TERMINAL, Known, read
 from conformance.mesos.cluster import Cluster, Member, wait_until
 
 _EXECUTOR: Final = str(Path("executors", "run.py"))
@@ -167,9 +167,9 @@ class Arena:
         if len(known.states) != self.count:
             found.append(f"{len(known.states)} tasks were launched, not {self.count}")
         found += [f"{task} has no terminal status" for task in known.open]
-        for task, ends in known.ends.items():
-            if len(ends) > 1:
-                found.append(f"{task} ended more than once: {', '.join(ends)}")
+        for task, history in known.history.items():
+            if sum(state in TERMINAL for state in history) > 1:
+                found.append(f"{task} ended more than once: {', '.join(history)}")
         for task, state in known.states.items():
             path = self.marks / task
             lines = path.read_text().split() if path.exists() else []

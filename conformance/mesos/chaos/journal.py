@@ -30,8 +30,8 @@ class Known:
     agents: dict[str, str] = field(default_factory=dict)
     #: When each subscription was made, on the clock of the wall.
     subscribed: list[float] = field(default_factory=list)
-    #: Terminal states of each task in the order in which they came.
-    ends: dict[str, list[str]] = field(default_factory=dict)
+    #: The states of each task in the order in which they came.
+    history: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def open(self) -> list[str]:
@@ -69,6 +69,5 @@ def read(path: Path) -> Known:
             case "status":
                 task, state = record["task"], record["state"]
                 known.states[task] = state
-                if state in TERMINAL:
-                    known.ends.setdefault(task, []).append(state)
+                known.history.setdefault(task, []).append(state)
     return known

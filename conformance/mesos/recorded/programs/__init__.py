@@ -1,0 +1,1 @@
+"""Programs that the replayed tasks run, with nothing of this project on their path."""
