@@ -35,6 +35,10 @@ PURE = (
     "mesos_compat.due",
     "mesos_compat.stories",
     "mesos_compat.uuids",
+    "mesozoic.core",
+    "mesozoic.framework.planning",
+    "mesozoic.pool.fleet",
+    "mesozoic.pool.jobs",
 )
 SHELLS = ("zkserver.server", "zkserver.storage", "zkserver.testing", "zkserver.cli")
 #: Package -> all it may import of this project, itself aside.
@@ -50,10 +54,13 @@ ONLY = {
         "mesos_compat.resources",
         "mesos_compat.wire",
     ),
-    "mesozoic": ("mesos_compat.wire", "mesos_compat.resources"),
+    "mesozoic": ("mesos_compat.errors", "mesos_compat.resources", "mesos_compat.wire"),
 }
 #: A test that asks for a whole cluster gets ZooKeeper with it; no program of the package does.
-EXCEPT = (("mesos_compat.testing", "zkserver.testing"),)
+EXCEPT = (
+    ("mesos_compat.testing", "zkserver.testing"),
+    ("mesozoic.testing", "mesos_compat.testing"),
+)
 NEVER = {
     "mesos_compat": ("mesozoic", "zkserver"),
     "zkserver": ("mesozoic", "mesos_compat"),

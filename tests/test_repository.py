@@ -171,7 +171,8 @@ def test_the_licence_is_apache_2() -> None:
 # Commands.
 
 TARGETS = {
-    "install", "system", "demo", "test", "lint", "bench", "conformance", "protos", "soak", "help"
+    "install", "system", "demo", "demo-crash", "test", "lint", "bench", "conformance", "protos",
+    "soak", "help",
 }  # fmt: skip
 
 
