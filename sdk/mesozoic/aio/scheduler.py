@@ -279,7 +279,8 @@ class SchedulerDriver(SchedulerCalls):
     async def work_changed(self) -> None:
         """There is new work, or none any more: see :meth:`Scheduler.wants_offers`.
 
-        Where offers are wanted they are revived, if any were suppressed or declined.
+        Where offers are wanted they are revived, if any were suppressed or declined; those that
+        :meth:`Scheduler.offers` has seen before, and not used, are given back and come anew.
         """
         if self._scheduler is not None:
             self._step(events.DemandChanged(self._scheduler.wants_offers(), is_news=True))

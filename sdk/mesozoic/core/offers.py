@@ -3,7 +3,9 @@
 What others could use must not lie here: an offer that was neither used nor declined within
 ``offer_hold_ms`` is declined, with a long filter if the author has seen it, since then nobody
 wanted it, and with Mesos's short one if he has not. While no offers are wanted all roles are
-suppressed; when they are wanted again they are revived, which also clears the long filters.
+suppressed, and what still comes is declined; when they are wanted again they are revived, which
+also clears the long filters. An offer is shown once: if there is new work after the author has
+passed it over, it is given back without a filter, and comes anew.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ class _Held:
     offer: mesos_pb2.Offer
     due_ms: int
     is_shown: bool = False
+    # The author has done with it: what he has not used he does not want.
+    is_told: bool = False
+    # How much news of work there had been when it was shown.
+    news: int = 0
 
 
 def roles_of(framework: mesos_pb2.FrameworkInfo) -> tuple[str, ...]:
@@ -36,7 +42,10 @@ def roles_of(framework: mesos_pb2.FrameworkInfo) -> tuple[str, ...]:
 class Offers:
     """See the module. Calls that are to be made are given back; the caller sends them."""
 
-    __slots__ = ("_has_filters", "_held", "_is_idle", "_roles", "_settings", "_suppressed", "view")
+    __slots__ = (
+        *("_has_filters", "_held", "_is_idle", "_news", "_roles", "_settings", "_suppressed"),
+        "view",
+    )
 
     def __init__(
         self, settings: SchedulerSettings, roles: Iterable[str], suppressed_roles: Iterable[str]
@@ -53,6 +62,8 @@ class Offers:
         self.view: dict[str, mesos_pb2.Offer] = {}
         # Whether something was declined since offers were last revived.
         self._has_filters = False
+        # How often there was news of work.
+        self._news = 0
 
     @property
     def offers(self) -> Mapping[str, mesos_pb2.Offer]:
@@ -96,6 +107,14 @@ class Offers:
             held = self._held.get(offer_id)
             if held is not None:
                 held.is_shown = True
+                held.news = self._news
+
+    def told(self, offer_ids: Iterable[str]) -> None:
+        """The author has seen these, and has done what he wants to do with them."""
+        for offer_id in offer_ids:
+            held = self._held.get(offer_id)
+            if held is not None:
+                held.is_told = held.is_shown
 
     def expire(self, now_ms: int) -> list[Call]:
         """Decline what was held for long enough."""
@@ -122,18 +141,29 @@ class Offers:
 
     def demand(self, wants_offers: bool, *, is_news: bool) -> list[Call]:
         """Whether there is work for offers; news of work revives what was declined before."""
-        if not wants_offers:
-            if self._is_idle:
-                return []
-            asked = self._not_suppressed()
-            self._is_idle = True
-            return [calls.suppress(asked)] * bool(asked) + self._decline([*self._held.values()])
-        was_idle, self._is_idle = self._is_idle, False
         asked = self._not_suppressed()
-        if not asked or not (was_idle or (is_news and self._has_filters)):
-            return []
+        was_idle, self._is_idle = self._is_idle, not wants_offers
+        if not wants_offers:
+            suppressed = [calls.suppress(asked)] if asked and not was_idle else []
+            # Offers that were on their way come all the same. What he looks at is his until then.
+            held = [one for one in self._held.values() if one.is_told or not one.is_shown]
+            return suppressed + self._decline(held)
+        self._news += is_news
+        returned = self._return_passed_over()
+        if not asked or not (was_idle or returned or (is_news and self._has_filters)):
+            return returned
         self._has_filters = False
-        return [calls.revive(asked)]
+        return [*returned, calls.revive(asked)]
+
+    def _return_passed_over(self) -> list[Call]:
+        """Offers that the author has not used may be of use for what he has heard of since."""
+        passed = [
+            held.offer.id.value
+            for held in self._held.values()
+            if held.is_told and held.news < self._news
+        ]
+        self.remove(passed)
+        return [calls.decline(passed, 0.0)] if passed else []
 
     def _not_suppressed(self) -> tuple[str, ...]:
         return tuple(role for role in self._roles if role not in self._suppressed)

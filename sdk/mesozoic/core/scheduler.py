@@ -307,6 +307,8 @@ class SchedulerCore:
                 return []
 
     def _told(self, notice: notices.Notice) -> list[Action]:
+        if isinstance(notice, notices.OffersReceived):
+            self._offers.told([offer.id.value for offer in notice.offers])
         if not self._settings.acknowledges:
             return []
         if not isinstance(notice, notices.TaskUpdated | notices.OperationUpdated):

@@ -128,11 +128,15 @@ class Script:
     def heartbeat(self) -> list[actions.Action]:
         return self.says(MasterEvent(type=MasterEvent.HEARTBEAT))
 
-    def offers(self, *offered: mesos_pb2.Offer, shown: bool = True) -> list[actions.Action]:
+    def offers(
+        self, *offered: mesos_pb2.Offer, shown: bool = True, told: bool = True
+    ) -> list[actions.Action]:
         said = MasterEvent(type=MasterEvent.OFFERS, offers=MasterEvent.Offers(offers=offered))
         done = self.says(said)
         if shown:
             done += self.happens(events.OffersShown(tuple(one.id.value for one in offered)))
+            if told:
+                done += self.happens(events.Told(notices.OffersReceived(offered)))
         return done
 
     def updates(self, *statuses: mesos_pb2.TaskStatus) -> list[actions.Action]:

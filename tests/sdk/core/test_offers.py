@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mesos_compat.wire.v1.scheduler_pb2 import Call
-from mesozoic.core import actions, calls, events
+from mesozoic.core import actions, calls, events, notices
 from mesozoic.core.offers import roles_of
 from mesozoic.core.settings import SchedulerSettings
 from tests.sdk.core.scripted import MasterEvent, Script, framework, offer, sent, task
@@ -85,6 +85,37 @@ def test_without_work_offers_are_suppressed_once_and_those_held_are_declined() -
     assert wants(script, False) == []
 
 
+def test_offers_that_come_after_all_were_suppressed_are_declined_before_new_work_revives() -> None:
+    script = Script()
+    wants(script, False)
+    script.offers(offer(1))
+    assert [call.type for call in wants(script, False)] == [Call.DECLINE]
+    script.offers(offer(2), shown=False)
+    assert [call.type for call in wants(script, False)] == [Call.DECLINE]
+    assert [call.type for call in wants(script, True, is_news=True)] == [Call.REVIVE]
+    assert sent(script.passes(5_000)) == []
+
+
+def test_offers_that_were_passed_over_before_there_was_new_work_are_given_back_for_it() -> None:
+    script = Script()
+    script.offers(offer(1))
+    made = wants(script, True, is_news=True)
+    assert [call.type for call in made] == [Call.DECLINE, Call.REVIVE]
+    assert made[0].decline.filters.refuse_seconds == 0
+    assert script.core.offers == {}
+    assert wants(script, True) == []
+
+
+def test_offers_that_the_author_looks_at_are_given_back_only_when_he_has_done() -> None:
+    script = Script()
+    script.offers(offer(1), told=False)
+    assert wants(script, True, is_news=True) == []
+    assert list(script.core.offers) == ["O1"]
+    script.happens(events.Told(notices.OffersReceived((offer(1),))))
+    made = wants(script, True)
+    assert [call.type for call in made] == [Call.DECLINE, Call.REVIVE]
+
+
 def test_new_work_revives_what_was_suppressed() -> None:
     script = Script("r", "s")
     wants(script, False)
@@ -104,7 +135,7 @@ def test_new_work_revives_what_was_declined_but_the_old_does_not() -> None:
 
 def test_new_work_revives_what_was_not_used_of_an_accepted_offer() -> None:
     script = Script()
-    script.offers(offer(1), offer(2))
+    script.offers(offer(1), offer(2), told=False)
     script.calls(calls.accept([offer(1).id], [], 0))
     assert wants(script, True, is_news=True) == []
     script.calls(calls.accept([offer(2).id], []))
