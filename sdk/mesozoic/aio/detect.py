@@ -163,7 +163,8 @@ class ZooKeeperDetector:
                 if client.state == KazooState.CONNECTED:
                     await self._look(wake)
         finally:
-            await asyncio.shield(asyncio.to_thread(_end, client))
+            # No coroutine: one that is cancelled before its first step would never begin.
+            await asyncio.shield(loop.run_in_executor(None, _end, client))
 
     async def _look(self, wake: Callable[..., None]) -> None:
         try:

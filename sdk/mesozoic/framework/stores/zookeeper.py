@@ -183,7 +183,8 @@ class ZooKeeperTenure:
     async def close(self) -> None:
         """End the session, and let others lead."""
         self._set_deposed()
-        await asyncio.shield(asyncio.ensure_future(self._in_thread(self._end)))
+        # No coroutine: one that is cancelled before its first step would never begin.
+        await asyncio.shield(self._loop.run_in_executor(self._threads, self._end))
         self._threads.shutdown(wait=False)
 
     def _end(self) -> None:
