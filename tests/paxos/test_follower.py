@@ -139,36 +139,3 @@ def test_phase_two_without_phase_one_is_answered_by_a_request() -> None:
     one = node()
     one.received(1, Accept(LOW, (A,), 0), 0)
     assert told(one) == [(1, PrepareRequest(LOW))]
-
-
-@pytest.mark.parametrize(("voters", "observers"), [((1, 2, 3), ()), ((1, 2), (3,))])
-def test_what_two_of_three_have_on_disk_is_decided_whoever_notices(
-    voters: tuple[int, ...], observers: tuple[int, ...]
-) -> None:
-    one = node()
-    one.configuration = Configuration(0, voters, observers)
-    one.received(1, Prepare(LOW, LOW, 0, 0), 0)
-    one.received(1, AcceptSync(LOW, 0, (A,), 0, 1), 0)
-    one.received(1, Accept(LOW, (B,), 0, 2), 0)
-    assert one.decided == 0, "nothing is on its own disk yet"
-    assert told(one)[-1] == (1, Accepted(LOW, 2))
-    assert one.decided == (0 if observers else 2)
-    one.received(1, Accept(LOW, (C,), 0, 2), 0)
-    told(one)
-    assert one.decided == (0 if observers else 2), "C is not on the leader's disk"
-    # The leader's disk may be done after its own.
-    one.received(1, Accept(LOW, (), 0, 3), 0)
-    assert one.decided == (0 if observers else 3)
-
-
-def test_what_another_leader_had_on_disk_decides_nothing() -> None:
-    one = node()
-    one.received(1, Prepare(LOW, LOW, 0, 0), 0)
-    one.received(1, AcceptSync(LOW, 0, (), 0, 0), 0)
-    one.received(1, Accept(LOW, (A,), 0, 5), 0)
-    told(one)
-    assert one.decided == 1
-    one.received(2, Prepare(HIGH, LOW, 1, 1), 0)
-    one.received(2, AcceptSync(HIGH, 1, (B, C), 1, 3), 0)
-    told(one)
-    assert one.decided == 1

@@ -193,28 +193,6 @@ def test_news_goes_at_once_to_whom_somebody_waits_at() -> None:
     assert one.leader.has_news, "for server 2"
 
 
-def test_who_waits_at_a_follower_is_told_of_our_disk_where_two_are_a_majority() -> None:
-    for voters, durable in ((3, 1), (5, 0)):
-        one = leader(voters=voters)
-        one.is_patient = True
-        for peer in (2, 3):
-            one.received(peer, promise(one, LOW), 0)
-        one.propose(A)
-        assert one.leader is not None
-        one.leader.awaited(3)
-        one.take_outbox()
-        before = one.leader.covering_length
-        flush(one)
-        told = [(3, Accept(one.promised, (), 0, durable))] if durable else []
-        assert one.take_outbox() == told
-        # It may conclude that this is decided, and tell so: whoever syncs has to see it.
-        assert (before, one.leader.covering_length) == (0, durable)
-        assert one.decided == 0
-        # Nothing more is told to it when we have heard of it.
-        one.received(3, Accepted(one.promised, 1), 0)
-        assert one.take_outbox() == []
-
-
 def test_news_goes_to_everybody_when_told_so() -> None:
     one = patient()
     one.take_outbox()

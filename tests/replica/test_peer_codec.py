@@ -118,8 +118,8 @@ GOLDEN: list[tuple[LinkMessage, str]] = [
         AcceptSync(BALLOT, 4, RECORDS, 5, 7),
         "04" + BALLOT_HEX + u64(4) + u64(5) + u64(7) + RECORDS_HEX,
     ),
-    (Accept(BALLOT, RECORDS, 5, 6), "05" + BALLOT_HEX + u64(5) + u64(6) + RECORDS_HEX),
-    (Accept(BALLOT, (), 5), "05" + BALLOT_HEX + u64(5) + u64(0) + "00000000"),
+    (Accept(BALLOT, RECORDS, 5), "05" + BALLOT_HEX + u64(5) + RECORDS_HEX),
+    (Accept(BALLOT, (), 5), "05" + BALLOT_HEX + u64(5) + "00000000"),
     (Accepted(BALLOT, 7), "06" + BALLOT_HEX + u64(7)),
     (PrepareRequest(BALLOT), "07" + BALLOT_HEX),
     (Refusal(BALLOT), "08" + BALLOT_HEX),
@@ -247,7 +247,7 @@ def test_records_that_a_log_cannot_hold_are_refused(found: tuple[Record, ...]) -
 
 def test_count_of_records_is_not_believed() -> None:
     body = bytearray(encode(Accept(BALLOT, RECORDS, 5)))
-    body[25:29] = b"\xff\xff\xff\xff"
+    body[17:21] = b"\xff\xff\xff\xff"
     with pytest.raises(PeerProtocolError, match="4294967295 records"):
         decode(bytes(body))
 

@@ -26,11 +26,6 @@ class Configuration:
         """Whether ``count`` voters are more than half of them."""
         return 2 * count > len(self.voters)
 
-    def is_decided_by(self, one: int, other: int) -> bool:
-        """Whether these two servers are a majority."""
-        voters = self.voters
-        return one != other and one in voters and other in voters and self.is_majority(2)
-
     def majority_of(self, lengths: list[int]) -> int:
         """The greatest length that a majority of voters has reached; one length for each voter."""
         return sorted(lengths, reverse=True)[len(lengths) // 2]

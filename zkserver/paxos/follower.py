@@ -32,8 +32,6 @@ class Follower:
         self.is_synced = False
         #: How long the leader's sequence was when it began to sync us.
         self._sync_length = 0
-        #: How much of its sequence the leader is known to have on its own disk.
-        self._leader_durable = 0
 
     @property
     def is_caught_up(self) -> bool:
@@ -94,20 +92,6 @@ class Follower:
             self._extend(message.records)
             self.node.owes_acknowledgement = True
         self._learn(message.decided)
-        self._leader_durable = max(self._leader_durable, message.durable)
-        self.decide()
-
-    def decide(self) -> None:
-        """See what is on our disk and on the leader's, where two are a majority.
-
-        Whatever a majority has accepted in one ballot is decided, whoever notices first. So our
-        clients need not wait until the leader has heard of us and we of that.
-        """
-        node = self.node
-        if self.is_synced and self._leader_durable > node.decided:
-            ours = node.durable_length(self.ballot)
-            if node.configuration.is_decided_by(node.server_id, self.leader_id):
-                node.learn(min(ours, self._leader_durable))
 
     def _extend(self, records: tuple[Record, ...]) -> None:
         """Put what we do not have yet behind our sequence, which is the leader's."""

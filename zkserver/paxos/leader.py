@@ -50,8 +50,6 @@ class Follower:
     sent: int | None = None
     #: How much it was told to be decided.
     told: int = 0
-    #: How much it was told to be on our disk, where it and we are a majority.
-    told_durable: int = 0
     #: How far somebody waits there to be told.
     awaits: int = 0
     #: (end, bytes) of what is under way.
@@ -80,10 +78,6 @@ class Leader:
         #: concerned another log. Until somebody leads in a higher one nothing is proposed: what
         #: would still fit came after what did not.
         self.is_over = False
-        #: How much any follower was told to be on our disk: it may take that for decided.
-        self._announced = 0
-        #: How far somebody at any follower waits to be told.
-        self._awaited = 0
         #: Followers have not been told all that is decided, since nobody waits for it there.
         self.has_news = False
         #: There may be something to stream; every step that makes it so says it.
@@ -276,9 +270,6 @@ class Leader:
         if length > node.decided:
             node.learn(length)
             self.has_more = True
-        elif self._announced < self._awaited <= node.durable_length(self.ballot):
-            # Somebody waits for that.
-            self.has_more = True
 
     def _length_of(self, voter: int) -> int:
         if voter == self.node.server_id:
@@ -309,69 +300,49 @@ class Leader:
     @property
     def covering_length(self) -> int:
         """The length within which all is that was acknowledged to anybody, while we lead."""
-        return max(self.node.decided, self._adopted_length, self._announced)
+        return max(self.node.decided, self._adopted_length)
 
     def awaited(self, peer_id: int) -> None:
         """Somebody at a follower waits for what has been proposed so far."""
         follower = self.followers.get(peer_id)
         if follower is not None:
-            follower.awaits = self._awaited = self.node.log.end
+            follower.awaits = self.node.log.end
             self.has_more = True
 
     def tell(self) -> None:
         """Send everybody everything, news as well that nobody waits for."""
         for follower in self.followers.values():
             follower.awaits = max(follower.awaits, self.node.decided)
-        self.stream(is_patient=False)
+        self.stream()
 
-    def stream(self, *, is_patient: bool = True) -> None:
+    def stream(self) -> None:
         """Send every follower the records that it lacks, and tell what is decided.
 
         The latter can wait for the next records, which costs no message then, unless
-        somebody waits for it; see :meth:`tell`. Where that somebody's server and this one are a
-        majority, it is told what is on our disk, and concludes the rest: that is sooner.
+        somebody waits for it; see :meth:`tell`.
         """
         node = self.node
         log, decided = node.log, node.decided
         self.has_news = self.has_more = False
-        end, is_patient = log.end, is_patient and node.is_patient
+        end, is_patient = log.end, node.is_patient
         for peer_id, follower in self.followers.items():
             if follower.sent is None:
                 continue
-            knows = max(follower.told, follower.told_durable)
-            durable = self._durable_for(peer_id) if follower.awaits > max(knows, decided) else 0
-            if follower.sent == end and is_patient and (knows >= follower.awaits):
+            if follower.sent == end and follower.told >= follower.awaits and is_patient:
                 if follower.told < decided:
                     self.has_news = True
                 continue
-            while (
-                follower.sent < log.end
-                or follower.told < decided
-                or follower.told_durable < durable
-            ):
+            while follower.sent < log.end or follower.told < decided:
                 if follower.sent < log.start:
                     # It is slower than we could wait for.
                     follower.sent = None
                     node.wants_snapshot[peer_id] = None
                     break
                 records = self._next_records(follower)
-                if not records and follower.told >= decided and follower.told_durable >= durable:
+                if not records and follower.told >= decided:
                     break
                 follower.told = decided
-                follower.told_durable = max(follower.told_durable, durable)
-                node.send(peer_id, Accept(self.ballot, records, decided, durable))
-
-    def _durable_for(self, peer_id: int) -> int:
-        """How much is on our disk, if this follower may conclude something from that.
-
-        The end of a configuration is for the leader to notice first.
-        """
-        node = self.node
-        if self.is_stopping or not node.configuration.is_decided_by(node.server_id, peer_id):
-            return 0
-        durable = node.durable_length(self.ballot)
-        self._announced = max(self._announced, durable)
-        return durable
+                node.send(peer_id, Accept(self.ballot, records, decided))
 
     @property
     def synced(self) -> list[int]:

@@ -76,8 +76,6 @@ class Accept:
     ballot: Ballot
     records: tuple[Record, ...]
     decided: int
-    #: How much of its sequence the leader has on its own disk, where that helps a follower.
-    durable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

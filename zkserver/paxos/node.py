@@ -474,8 +474,6 @@ class PaxosNode:
                 self.send(peer_id, message)
         if self.leader is not None:
             self.leader.decide()
-        elif self.follower is not None:
-            self.follower.decide()
 
 
 def _first_of(count: int) -> int:

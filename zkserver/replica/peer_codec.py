@@ -8,7 +8,7 @@ the fixed parts are read in one go::
     Prepare          B 2   Q ballot   Q accepted   Q decided   Q length
     Promise          B 3   Q ballot   Q accepted   Q decided   Q length   B is_cut   records
     AcceptSync       B 4   Q ballot   Q start   Q decided   Q length   records
-    Accept           B 5   Q ballot   Q decided   Q durable   records
+    Accept           B 5   Q ballot   Q decided   records
     Accepted         B 6   Q ballot   Q length
     PrepareRequest   B 7   Q ballot
     Refusal          B 8   Q ballot
@@ -159,8 +159,7 @@ def _pieces(message: LinkMessage) -> list[bytes]:
     """What the body of a message is made of; the most frequent kinds come first."""
     match message:
         case Accept():
-            ballot = message.ballot.packed()
-            head = _THREE.pack(_ACCEPT, ballot, message.decided, message.durable)
+            head = _BALLOT_AND_LENGTH.pack(_ACCEPT, message.ballot.packed(), message.decided)
             return _with_records(head, message.records)
         case Accepted():
             ballot = message.ballot.packed()
@@ -259,9 +258,9 @@ def _read_records(body: bytes, at: int) -> tuple[Record, ...]:
 
 
 def _read_accept(body: bytes) -> Accept:
-    _, ballot, decided, durable = _THREE.unpack_from(body)
-    records = _read_records(body, _THREE.size)
-    return Accept(Ballot.unpacked(ballot), records, decided, durable)
+    _, ballot, decided = _BALLOT_AND_LENGTH.unpack_from(body)
+    records = _read_records(body, _BALLOT_AND_LENGTH.size)
+    return Accept(Ballot.unpacked(ballot), records, decided)
 
 
 def _read_accepted(body: bytes) -> Accepted:
