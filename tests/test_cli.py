@@ -341,8 +341,9 @@ def test_check_names_the_file_and_offset_of_damage(
 @pytest.mark.parametrize(
     ("made", "checked", "expected"),
     [
-        ("d", "d", "there is no mesozoic-1 in it"),
-        ("d/version-2", "d", "written by Apache"),
+        ("d", "d", "there is neither mesozoic-1 (zkserver's) nor version-2 (Apache"),
+        ("d/version-2", "d", "with anything in it"),
+        ("d/version-2", "d/version-2", "give the directory above it"),
         ("d/mesozoic-1", "d/mesozoic-1", "give the directory above it"),
     ],
 )

@@ -47,6 +47,14 @@ ONLY = {
     "zkserver.tree": ("zkserver.errors", "zkserver.limits", "zkserver.wire.opcodes"),
     "zkserver.paxos": ("zkserver.errors",),
     "zkserver.storage": ("zkserver.errors",),
+    "zkserver.apache": (
+        "zkserver.errors",
+        "zkserver.paxos",
+        "zkserver.replica",
+        "zkserver.storage",
+        "zkserver.tree",
+        "zkserver.wire",
+    ),
     "mesos_compat.wire": ("mesos_compat.errors",),
     "mesos_compat.resources": ("mesos_compat.errors", "mesos_compat.wire"),
     "mesos_compat.allocator": (

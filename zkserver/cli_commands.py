@@ -1,4 +1,4 @@
-"""The commands of ``zkserver`` that people run: status, check, version.
+"""The commands of ``zkserver`` that people run: status, dev, check, import, export, version.
 
 They may take their time to import click and rich, unlike ``start``, which is
 only listed here and done in ``cli``. Reports go to standard output, mistakes in
@@ -18,6 +18,10 @@ import click
 
 from zkserver import __version__, cli
 from zkserver.admin.status_query import ServerStatus, parse_address, query_status
+from zkserver.apache.directory import DIRECTORY_NAME as APACHES
+from zkserver.errors import StartError
+from zkserver.storage.check import Report
+from zkserver.storage.recovery import DIRECTORY_NAME as OWN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,18 +106,17 @@ def dev_command(servers: int, data: Path | None, port: int) -> None:
 def check_command(directory: Path, log_dir: Path | None, as_json: bool) -> None:
     """Verify the snapshots and logs of the data directory DIR.
 
-    Nothing is changed. The exit code is 1 when something is damaged.
+    It may be one of ours, of Apache ZooKeeper's (3.4 to 3.9), or of both. Nothing is changed. The
+    exit code is 1 when something is damaged.
     """
-    from zkserver.storage import DiskFailed, OsDisk
-    from zkserver.storage.check import check_directory
-
-    for each, name in ((directory, "DIR"), (log_dir, "--log-dir")):
-        if each is not None:
-            _require_data(each, name)
-    try:
-        report = check_directory(OsDisk(), str(directory), str(log_dir) if log_dir else None)
-    except DiskFailed as error:
-        raise click.ClickException(str(error)) from error
+    reports = _check(directory, log_dir)
+    report = reports[0]
+    if len(reports) > 1:
+        report = Report(
+            tuple(file for each in reports for file in each.files),
+            tuple(problem for each in reports for problem in each.problems),
+            all(each.can_start for each in reports),
+        )
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))
     else:
@@ -128,21 +131,117 @@ def check_command(directory: Path, log_dir: Path | None, as_json: bool) -> None:
     raise SystemExit(1 if report.problems else 0)
 
 
-def _require_data(directory: Path, name: str) -> None:
-    """Refuse a directory without data of ours; one that is not there is a usage mistake."""
-    from zkserver.storage.recovery import DIRECTORY_NAME
+def _check(directory: Path, log_dir: Path | None) -> list[Report]:
+    """What each kind of data in a directory looks like; raises where there is none."""
+    from zkserver.apache.checking import check_apache
+    from zkserver.apache.directory import holds_data
+    from zkserver.storage import DiskFailed, OsDisk
+    from zkserver.storage.check import check_directory
 
-    if not directory.is_dir():
-        raise click.BadParameter(f"{directory} is not a directory", param_hint=name)
-    if not (directory / DIRECTORY_NAME).is_dir():
-        hint = ""
-        if directory.name == DIRECTORY_NAME:
-            hint = f"; give the directory above it, {directory.resolve().parent}"
-        elif (directory / "version-2").is_dir():
-            hint = "; version-2 in it is written by Apache ZooKeeper and cannot be checked here"
-        raise click.ClickException(
-            f"{directory} holds no data of zkserver: there is no {DIRECTORY_NAME} in it{hint}"
+    places = [(directory, "DIR"), *([(log_dir, "--log-dir")] if log_dir else [])]
+    for each, name in places:
+        if not each.is_dir():
+            raise click.BadParameter(f"{each} is not a directory", param_hint=name)
+    data, log = str(directory), str(log_dir or directory)
+    reports = []
+    try:
+        if all((each / OWN).is_dir() for each, _ in places):
+            reports.append(check_directory(OsDisk(), data, log))
+        if holds_data(data, log):
+            reports.append(check_apache(data, log))
+    except DiskFailed as error:
+        raise click.ClickException(str(error)) from error
+    if not reports:
+        for each, _ in places:
+            _refuse_without_data(each)
+    return reports
+
+
+def _refuse_without_data(directory: Path) -> None:
+    if (directory / OWN).is_dir():
+        return
+    hint = ""
+    if directory.name in (OWN, APACHES):
+        hint = f"; give the directory above it, {directory.resolve().parent}"
+    raise click.ClickException(
+        f"{directory} holds no data: there is neither {OWN} (zkserver's) nor {APACHES} (Apache"
+        f" ZooKeeper's) with anything in it{hint}"
+    )
+
+
+@commands.command("import")
+@click.argument("source", type=click.Path(path_type=Path), metavar="SOURCE")
+@click.option(
+    "--source-log-dir", type=click.Path(path_type=Path), help="Where Apache's dataLogDir is."
+)
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), required=True, help="Where ours shall be."
+)
+@click.option("--log-dir", type=click.Path(path_type=Path), help="dataLogDir of ours, if apart.")
+@click.option(
+    "--trust-empty", is_flag=True, help="Take logs without a snapshot for the whole history."
+)
+@click.option(
+    "--no-extended-types",
+    is_flag=True,
+    help="SOURCE was written with extendedTypesEnabled=false: no owner stands for a TTL.",
+)
+def import_command(
+    source: Path,
+    source_log_dir: Path | None,
+    data_dir: Path,
+    log_dir: Path | None,
+    trust_empty: bool,
+    no_extended_types: bool,
+) -> None:
+    """Import the data directory SOURCE of Apache ZooKeeper 3.4 to 3.9.
+
+    SOURCE is not changed; its server must not run. `zkserver start` does the same by itself
+    where its data directory holds Apache's data and none of ours.
+    """
+    from zkserver.apache.importing import import_data
+    from zkserver.storage import DirectoryLocked, DiskFailed, OsDisk
+
+    if not source.is_dir():
+        raise click.BadParameter(f"{source} is not a directory", param_hint="SOURCE")
+    try:
+        imported = import_data(
+            OsDisk(),
+            (str(source), str(source_log_dir or source)),
+            (str(data_dir), str(log_dir or data_dir)),
+            trust_empty=trust_empty,
+            extended_types=not no_extended_types,
         )
+    except (StartError, DirectoryLocked, DiskFailed) as error:
+        raise click.ClickException(str(error)) from error
+    for note in imported.notes:
+        click.echo(f"note: {note}")
+    click.echo(imported.line())
+
+
+@commands.command("export")
+@click.argument("target", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), required=True, help="Where our data are."
+)
+@click.option("--log-dir", type=click.Path(path_type=Path), help="dataLogDir of ours, if apart.")
+@click.option("--myid", type=click.IntRange(1, 255), help="Write a myid file, for an ensemble.")
+def export_command(target: Path, data_dir: Path, log_dir: Path | None, myid: int | None) -> None:
+    """Write a data directory DIR on which Apache ZooKeeper starts.
+
+    The server of --data-dir must not run. DIR may be that directory itself.
+    """
+    from zkserver.apache.exporting import export_data
+    from zkserver.storage import DirectoryLocked, DiskFailed, OsDisk
+
+    try:
+        exported = export_data(
+            OsDisk(), (str(data_dir), str(log_dir or data_dir)), str(target), myid=myid
+        )
+    except (StartError, DirectoryLocked, DiskFailed) as error:
+        raise click.ClickException(str(error)) from error
+    for line in exported.lines():
+        click.echo(line)
 
 
 def _verdict(problems: int, can_start: bool) -> str:

@@ -82,6 +82,10 @@ class Config:
     snap_retain_count: int = 3
     # False answers writes before they are on disk.
     force_sync: bool = True
+    # Apache's logs are imported without any snapshot (``snapshot.trust.empty``).
+    trust_empty_snapshot: bool = False
+    # New sessions can be resumed on Apache's servers, by whoever knows their ids; ours alone.
+    apache_session_passwords: bool = False
     # A flush that takes longer is logged.
     fsync_warning_ms: int = 1000
 

@@ -166,6 +166,9 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "znode.container.checkIntervalMs": ("container_check_interval_ms", whole(1)),
     "znode.container.maxPerMinute": ("container_max_per_minute", whole(1)),
     "znode.container.maxNeverUsedIntervalMs": ("container_never_used_ms", whole(0)),
+    "snapshot.trust.empty": ("trust_empty_snapshot", true_or_false),
+    # No key of Apache's: for the time of a migration, so that there is a way back.
+    "apacheSessionPasswords": ("apache_session_passwords", true_or_false),
     "skipACL": ("skip_acl", yes_or_no),
     "DigestAuthenticationProvider.enabled": ("digest_auth_enabled", true_or_false),
     "DigestAuthenticationProvider.superDigest": ("super_digest", str),
@@ -219,7 +222,7 @@ _JAVA = "settings of Java's networking, threads and caches, which do not exist h
 _STORAGE = "settings of Apache's own files; the storage here is a different one"
 _PURGE = "old snapshots and logs are always purged"
 _EXTRA_SIZE = "no string can be longer than its frame, so jute.maxbuffer bounds it"
-_IMPORT = "data of Apache ZooKeeper cannot be imported in this version"
+_IMPORT = "TTL znodes as 3.5.3 alone wrote them are not imported as such"
 _AUDIT = "the audit log is not available in this version"
 _TLS = "TLS is not available in this version"
 _SASL = "SASL is not available in this version"
@@ -244,7 +247,7 @@ IGNORED: dict[str, tuple[str, ...]] = {
     _STORAGE: (
         "preAllocSize", "snapSizeLimitInKb", "txnLogSizeLimitInKb", "flushDelay",
         "maxWriteQueuePollTime", "maxBatchSize", "commitLogCount", "snapshot.compression.method",
-        "snapshot.trust.empty", "digest.enabled", "serializeLastProcessedZxid.enabled",
+        "digest.enabled", "serializeLastProcessedZxid.enabled",
         "closeSessionTxn.enabled", "snapshot.trust",
     ),
     _PURGE: ("autopurge.purgeInterval",),

@@ -71,12 +71,14 @@ def test_taken_port_is_named(tmp_path: Path) -> None:
         Server(config_of(tmp_path / "two", client_port=server.port), own_process=False)
 
 
-def test_directory_with_apache_s_data_is_refused_and_not_touched(tmp_path: Path) -> None:
+def test_directory_with_damaged_data_of_apache_s_is_refused_and_not_touched(tmp_path: Path) -> None:
     log = tmp_path / "version-2" / "log.1"
     log.parent.mkdir()
     log.write_bytes(b"ZKLG")
-    with pytest.raises(StartError, match="Apache ZooKeeper"):
+    with pytest.raises(StartError, match=r"snapshot\.trust\.empty=true takes the logs for all"):
         Server(config_of(tmp_path), own_process=False)
+    with pytest.raises(StartError, match=r"log\.1, offset 4: the file ends within its header"):
+        Server(config_of(tmp_path, trust_empty_snapshot=True), own_process=False)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["log.1", "version-2"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from zkserver.replica.apache_passwords import apache_password
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.membership import Membership
 from zkserver.replica.reconfiguring import show_membership
@@ -111,7 +112,12 @@ def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_m
     session_id = core.draw_session_id()
     conn.session_id = session_id
     conn.caller = conn.caller.with_session(session_id)
-    body = INT.pack(conn.timeout_ms) + pack_buffer(core.random_bytes(PASSWORD_BYTES))
+    password = (
+        apache_password(session_id)
+        if settings.apache_passwords
+        else core.random_bytes(PASSWORD_BYTES)
+    )
+    body = INT.pack(conn.timeout_ms) + pack_buffer(password)
     _ask(core, conn, Op.CREATE_SESSION, body, now_ms)
 
 
@@ -125,15 +131,18 @@ def _reattach(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_
     if core.ensemble is not None:
         # Whether the session lives is for the sequence to say: it may have been opened,
         # or ended, on another server a moment ago.
-        conn.caller = conn.caller.with_session(request.session_id)
-        body = INT.pack(conn.timeout_ms) + pack_buffer(request.password)
-        _ask(core, conn, Op.ATTACH_SESSION, body, now_ms)
+        _ask_to_attach(core, conn, request, now_ms)
         return
     session = core.sessions.get(request.session_id)
     live = core.expiry.sessions.get(request.session_id)
     gone = session is None or live is None or live.closing
     if gone or session is None or session.password != request.password:
         _refuse(core, conn)
+        return
+    if session.owner != core.settings.server_id:
+        # It was imported, or this server had another id when it made it: without an entry a
+        # later start would take what it writes for that of a connection it has left.
+        _ask_to_attach(core, conn, request, now_ms)
         return
     conn.session_id = session.session_id
     conn.caller = conn.caller.with_session(session.session_id)
@@ -144,6 +153,14 @@ def _reattach(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_
         pending.hold(conn, conn.caller, b"", 0)
         conn.pending = pending
     core.resume(conn, now_ms)
+
+
+def _ask_to_attach(
+    core: ReplicaCore, conn: Connection, request: ConnectRequest, now_ms: int
+) -> None:
+    conn.caller = conn.caller.with_session(request.session_id)
+    body = INT.pack(conn.timeout_ms) + pack_buffer(request.password)
+    _ask(core, conn, Op.ATTACH_SESSION, body, now_ms)
 
 
 def _ask(core: ReplicaCore, conn: Connection, op: int, body: bytes, now_ms: int) -> None:

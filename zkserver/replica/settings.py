@@ -27,4 +27,6 @@ class ReplicaSettings:
     #: Schemes of which a connection needs one before it may do anything; empty: none needed.
     enforced_schemes: frozenset[bytes] = frozenset()
     container_never_used_ms: int = 0
+    #: New sessions get the passwords that Apache's servers compute, not random ones.
+    apache_passwords: bool = False
     rules: TreeRules = field(default_factory=TreeRules)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from zkserver.config import Config
 from zkserver.config_keys import DIGEST_ALGORITHMS
-from zkserver.errors import StartError
 from zkserver.log_output import log
 from zkserver.paxos.ballot import Ballot
 from zkserver.paxos.node import alone
@@ -51,6 +50,7 @@ def settings_of(config: Config) -> ReplicaSettings:
         digest_algorithm=DIGEST_ALGORITHMS[config.digest_algorithm],
         enforced_schemes=frozenset(s.encode() for s in config.enforce_auth_schemes),
         container_never_used_ms=config.container_never_used_ms,
+        apache_passwords=config.apache_session_passwords,
         rules=TreeRules(
             extended_types=config.extended_types,
             enforce_quota=config.enforce_quota,
@@ -71,8 +71,8 @@ class Server:
 
     def __init__(self, config: Config, *, own_process: bool) -> None:
         self.config = config
-        _refuse_foreign_data(config)
         self.disk = OsDisk()
+        _take_over_apache_data(config, self.disk)
         self.listener: socket.socket = listen(config)
         self.port: int = self.listener.getsockname()[1]
         self.peers: EnsembleShell | None = None
@@ -191,16 +191,27 @@ class Server:
         self.recovered.close()
 
 
-def _refuse_foreign_data(config: Config) -> None:
-    """Do not start empty on a directory in which Apache ZooKeeper has data."""
-    for directory in dict.fromkeys((config.data_dir, config.data_log_dir)):
-        foreign = os.path.join(directory, "version-2")  # noqa: PTH118
-        own = os.path.join(directory, "mesozoic-1")  # noqa: PTH118
-        if os.path.isdir(foreign) and os.listdir(foreign) and not os.path.isdir(own):  # noqa: PTH112, PTH208
-            raise StartError(
-                f"{foreign} holds data of Apache ZooKeeper, which this version does not"
-                " import; give another --data-dir (dataDir)"
-            )
+def _take_over_apache_data(config: Config, disk: OsDisk) -> None:
+    """Import what Apache's server has left in the directories, unless that was done before."""
+    if not any(
+        os.path.isdir(os.path.join(directory, "version-2"))  # noqa: PTH112, PTH118
+        for directory in (config.data_dir, config.data_log_dir)
+    ):
+        return
+    # Few starts need it.
+    from zkserver.apache.importing import take_over
+
+    imported = take_over(
+        disk,
+        config.data_dir,
+        config.data_log_dir,
+        trust_empty=config.trust_empty_snapshot,
+        extended_types=config.extended_types,
+    )
+    if imported is not None:
+        for note in imported.notes:
+            log("warning", "import", note=note)
+        log("warning", "imported", what=imported.line())
 
 
 def _settle_who_is_served(config: Config, core: ReplicaCore) -> None:

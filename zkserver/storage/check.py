@@ -27,12 +27,13 @@ class FileReport:
     path: str
     kind: str  # "snapshot" or "log"
     bytes: int  # Of contents: blocks or records, not preallocated space.
-    items: int  # Blocks of a snapshot, records of a log segment.
+    items: int  # Blocks of a snapshot, records of a segment; Apache's: znodes, transactions.
     entries: int  # Entries in a snapshot or a segment, superseded ones included.
     first_zxid: int | None
     last_zxid: int | None  # In a log: of the first entry of the last record.
     note: str | None = None
     problem: str | None = None
+    unit: str | None = None  # What ``items`` counts, if not blocks or records.
 
     def line(self) -> str:
         """The report as one line of text."""
@@ -40,7 +41,7 @@ class FileReport:
         if self.first_zxid is not None and self.last_zxid is not None:
             zxids = f"zxid {self.first_zxid:#x} to {self.last_zxid:#x}"
         end = f"PROBLEM: {self.problem}" if self.problem else self.note or "ok"
-        unit = "blocks" if self.kind == "snapshot" else "records"
+        unit = self.unit or ("blocks" if self.kind == "snapshot" else "records")
         return (
             f"{self.path}: {self.kind}, {self.items} {unit}, {self.entries} entries, "
             f"{self.bytes} bytes, {zxids}: {end}"
