@@ -47,6 +47,7 @@ ONLY = {
     "zkserver.tree": ("zkserver.errors", "zkserver.limits", "zkserver.wire.opcodes"),
     "zkserver.paxos": ("zkserver.errors",),
     "zkserver.storage": ("zkserver.errors",),
+    "zkserver.tls": ("zkserver.errors",),
     "zkserver.apache": (
         "zkserver.errors",
         "zkserver.paxos",

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zkserver import log_output
-from zkserver.config import ConfigError, load_config
+from zkserver.config import ConfigError, Loaded, load_config
 from zkserver.errors import StartError
 
 START_HELP = """\
@@ -31,6 +31,7 @@ Options:
   --port PORT            Port for clients (clientPort, 2181); 0 takes a free one.
   --host HOST            Address to listen on (clientPortAddress, all of them).
   --set KEY=VALUE        Any setting of zoo.cfg or system property; repeatable.
+  --tls auto             Take TLS on secureClientPort (2281) with certificates made for it.
   --log-level LEVEL      quiet (warnings and errors, the default), info or debug.
   --log-format FORMAT    text (default) or json.
   --help                 Show this text and exit.
@@ -42,7 +43,8 @@ _SETTING_OF_OPTION = {
     "--port": "clientPort",
     "--host": "clientPortAddress",
 }
-_OPTIONS = (*_SETTING_OF_OPTION, "--set", "--log-level", "--log-format")
+_OPTIONS = (*_SETTING_OF_OPTION, "--set", "--tls", "--log-level", "--log-format")
+_SECURE_PORT = "2281"
 
 
 class UsageError(Exception):
@@ -58,6 +60,7 @@ class StartOptions:
     settings: dict[str, str] = field(default_factory=dict)
     log_level: str = "quiet"
     log_format: str = "text"
+    makes_certificates: bool = False
     wants_help: bool = False
 
 
@@ -102,6 +105,13 @@ def _take_option(word: str, rest: list[str], options: StartOptions, flags: dict[
         if not separator or not key.strip():
             raise UsageError(f"--set {value}: must be KEY=VALUE, such as --set tickTime=2000")
         options.settings[key.strip()] = setting.strip()
+    elif name == "--tls":
+        if value != "auto":
+            raise UsageError(
+                f"--tls {value}: must be auto; your own certificates are named by"
+                " ssl.keyStore.location and the other settings of zoo.cfg"
+            )
+        options.makes_certificates = True
     elif name == "--log-level":
         options.log_level = value
     else:
@@ -119,9 +129,11 @@ def start(words: Sequence[str]) -> int:
     except (UsageError, ValueError) as error:
         return _fail(f"zkserver start: {error}", 2)
     try:
-        loaded = load_config(options.config_path, options.settings)
+        loaded = _load(options)
     except ConfigError as error:
         return _fail("\n".join(f"zkserver start: {line}" for line in error.problems), 2)
+    except StartError as error:
+        return _fail(f"zkserver start: {error}", 1)
     notes = [f"warning: {line}" for line in loaded.warnings]
     notes += [f"no effect, {line}" for line in loaded.ignored]
 
@@ -138,6 +150,23 @@ def start(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         # The signal came before the server had its own handler for it.
         return 130
+
+
+def _load(options: StartOptions) -> Loaded:
+    loaded = load_config(options.config_path, options.settings)
+    if not options.makes_certificates:
+        return loaded
+    # Few starts need it, and it needs much.
+    from zkserver.tls.automatic import prepare
+
+    config = loaded.config
+    directory, stores = prepare(config.data_dir, config.client_address)
+    ports = {
+        "clientPort": str(config.client_port),
+        "secureClientPort": "0" if config.client_port == 0 else _SECURE_PORT,
+    }
+    loaded = load_config(options.config_path, {**ports, **options.settings, **stores})
+    return replace(loaded, config=replace(loaded.config, tls_auto_directory=directory))
 
 
 def _fail(text: str, code: int) -> int:

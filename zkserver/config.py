@@ -15,6 +15,7 @@ can be answered.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +26,11 @@ from zkserver.config_files import PREFIX, read_myid, read_settings
 
 if TYPE_CHECKING:
     from zkserver.replica.membership import Membership
+    from zkserver.tls.settings import TlsSettings
 
 DEFAULT_CLIENT_PORT = 2181
+#: In place of a port where there is none.
+NO_PORT = -1
 _SESSION_TICKS_MIN = 2
 _SESSION_TICKS_MAX = 20
 _SNAP_RETAIN_MIN = 3
@@ -59,6 +63,19 @@ class Config:
     # Port 0 binds any free one; address "" means all addresses.
     client_port: int = DEFAULT_CLIENT_PORT
     client_address: str = ""
+    # The port for TLS; -1: none. Without clientPort beside it there is only this one.
+    secure_client_port: int = NO_PORT
+    secure_client_address: str = ""
+    # Whether client_port takes TLS as well.
+    port_unification: bool = False
+    # Of both; None where neither is there.
+    client_tls: TlsSettings | None = None
+    # Whether the stores are looked at now and then, and read again when they have changed.
+    cert_reload: bool = False
+    # Where the certificates are that were made for this server; empty: it has others.
+    tls_auto_directory: str = ""
+    # The subject of a certificate whose owner may do everything.
+    x509_super_user: str = ""
     # -1 leaves the length of the accept queue to the server.
     listen_backlog: int = -1
     # 0 means no limit for both.
@@ -104,6 +121,13 @@ class Config:
     sync_limit: int = 5
     # Whether a leader takes clients.
     leader_serves: bool = True
+    # TLS between servers: None where there is none; whether we call under it, and whether those
+    # who call us in plain text are taken as well.
+    quorum_tls: TlsSettings | None = None
+    ssl_quorum: bool = False
+    quorum_port_unification: bool = False
+    quorum_verifies_hosts: bool = True
+    quorum_cert_reload: bool = False
     # Whether other servers reach this one at all addresses, or only at that of its line.
     quorum_listen_on_all_ips: bool = False
     # Where a reconfig may write the membership for the next start; None: it came without files.
@@ -127,7 +151,11 @@ class Config:
     digest_algorithm: str = "SHA1"
     # A connection needs an identity of one of these schemes; empty: none is needed.
     enforce_auth_schemes: tuple[str, ...] = ()
-    # Never true from a file as long as SASL is not available.
+    # Passwords of the users who log in by SASL, by name; None: there is no SASL.
+    sasl_users: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
+    sasl_super_users: tuple[str, ...] = ()
+    # Who fails to log in goes on without an identity; and nobody goes on without one.
+    allow_sasl_failures: bool = False
     require_sasl: bool = False
 
     # The rest is kept but not acted upon yet (config_keys.KEPT).
@@ -218,6 +246,8 @@ class Reader:
 
 _DEFAULTS = Config(data_dir=".")
 #: What is settled before the rest, so that --port wins over the port of a server line.
+_TLS_KEYS = ("ssl", "secure", "client.", "X509", "portUnification")
+_SASL_KEYS = ("java.security", "sasl.server", "superUser", "allowSasl", "sessionRequire")
 _MEMBERSHIP_KEYS = ("server.", "group.", "weight.", "dynamicConfigFile", "standaloneEnabled")
 
 
@@ -238,6 +268,8 @@ def load_config(path: str | None, overrides: Mapping[str, str]) -> Loaded:
     settings.update(lines)
     membership = _take_membership(settings, reader)
     settings.update(given)
+    _take_tls(settings, reader)
+    _take_sasl(settings, reader)
     reader.read(settings)
     _check_timeouts(reader)
     _check_authentication(reader)
@@ -275,10 +307,29 @@ def _take_membership(settings: dict[str, str], reader: Reader) -> Membership | N
     return take_membership(settings, reader.problems)
 
 
+def _take_tls(settings: dict[str, str], reader: Reader) -> None:
+    if any(key.startswith(_TLS_KEYS) for key in settings):
+        # Imported here: a server without TLS does without it.
+        from zkserver.config_tls import take_tls
+
+        take_tls(settings, reader)
+
+
+def _take_sasl(settings: dict[str, str], reader: Reader) -> None:
+    if any(key.startswith(_SASL_KEYS) for key in settings):
+        # As above.
+        from zkserver.config_jaas import take_sasl
+
+        take_sasl(settings, reader)
+
+
 def _check_client_address(
     settings: Mapping[str, str], in_file: frozenset[str], reader: Reader
 ) -> None:
     if "client_port" in reader.fields or "clientPort" in settings:
+        return
+    if "secure_client_port" in reader.fields:
+        reader.fields["client_port"] = NO_PORT
         return
     if "clientPortAddress" in in_file:
         reader.problems.append(
@@ -322,16 +373,21 @@ def _check_authentication(reader: Reader) -> None:
     """enforce.auth.* as AuthenticationHelper checks them: on needs schemes that exist."""
     enforced = reader.fields.pop("enforce_auth", False)
     schemes = reader.fields.pop("enforce_auth_schemes", ())
+    available = {"digest", "ip"}
+    if reader.fields.get("client_tls") is not None:
+        available.add("x509")
+    if reader.fields.get("sasl_users") is not None:
+        available.add("sasl")
     if enforced and isinstance(schemes, tuple):
         if not schemes:
             reader.problems.append(
                 "enforce.auth.enabled=true: needs enforce.auth.schemes=digest (or ip)"
             )
         for scheme in schemes:
-            if scheme not in ("digest", "ip"):
+            if scheme not in available:
                 reader.problems.append(
                     f"enforce.auth.schemes={','.join(schemes)}: the scheme {scheme} is not "
-                    "available in this version; digest and ip are"
+                    f"available here; these are: {', '.join(sorted(available))}"
                 )
         if "digest" in schemes and reader.fields.get("digest_auth_enabled") is False:
             reader.problems.append(
@@ -339,6 +395,8 @@ def _check_authentication(reader: Reader) -> None:
                 "DigestAuthenticationProvider.enabled=false"
             )
         reader.fields["enforce_auth_schemes"] = schemes
+    elif reader.fields.get("require_sasl"):
+        reader.fields["enforce_auth_schemes"] = ("sasl",)
     digest = reader.fields.get("super_digest")
     if digest and not (isinstance(digest, str) and digest.startswith("super:")):
         reader.warnings.append(

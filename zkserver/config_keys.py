@@ -224,8 +224,8 @@ _PURGE = "old snapshots and logs are always purged"
 _EXTRA_SIZE = "no string can be longer than its frame, so jute.maxbuffer bounds it"
 _IMPORT = "TTL znodes as 3.5.3 alone wrote them are not imported as such"
 _AUDIT = "the audit log is not available in this version"
-_TLS = "TLS is not available in this version"
-_SASL = "SASL is not available in this version"
+_TLS = "TLS is OpenSSL's here, in the mode that the system has set for it"
+_SASL = "only DIGEST-MD5 is available, and only for clients of this server"
 _ADMIN = "the HTTP AdminServer is not available in this version"
 _METRICS = "the Prometheus endpoint is not available in this version; mntr has the figures"
 
@@ -241,7 +241,7 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "serverCnxnFactory", "clientTcpKeepAlive", "watchManagerName", "bitHashCacheSize",
         "maxInProcessingDeadWatchers", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
         "forward_learner_requests_to_commit_processor_disabled", "enableEagerACLCheck",
-        "java.security.auth.login.config", "jmx", "jmx.log4j.disable", "skipDNSCheck",
+        "jmx", "jmx.log4j.disable", "skipDNSCheck",
         "IPAuthenticationProvider.usexforwardedfor", "jvm.pause.warn-threshold.ms",
     ),
     _STORAGE: (
@@ -254,11 +254,8 @@ IGNORED: dict[str, tuple[str, ...]] = {
     _EXTRA_SIZE: ("jute.maxbuffer.extrasize",),
     _IMPORT: ("emulate353TTLNodes",),
     _AUDIT: ("audit.enable", "audit.impl.class"),
-    _TLS: (
-        "fips-mode", "client.certReload", "secureClientPortAddress", "portUnification",
-        "sslQuorumReloadCertFiles",
-    ),
-    _SASL: ("allowSaslFailedClients", "letAnySaslUserDoX", "superUser"),
+    _TLS: ("fips-mode",),
+    _SASL: ("letAnySaslUserDoX",),
 }  # fmt: skip
 
 #: The same for whole families of keys; the first prefix that fits decides.
@@ -278,10 +275,6 @@ IGNORED_PREFIXES: tuple[tuple[str, str], ...] = (
     ("watcherClean", _JAVA),
     ("pathStats.", _JAVA),
     ("messageTracker.", _JAVA),
-    ("ssl.", _TLS),
-    ("client.portUnification", _TLS),
-    ("X509AuthenticationProvider.", _TLS),
-    ("superUser.", _SASL),
     ("sasl.", _SASL),
     ("kerberos.", _SASL),
     ("admin.", _ADMIN),
@@ -293,8 +286,6 @@ CHECKED: dict[str, Parser] = {
     "connectToLearnerMasterLimit": whole(0),
     "observerMasterPort": whole(0, 65535),
     "syncEnabled": true_or_false,
-    "portUnification": true_or_false,
-    "sslQuorumReloadCertFiles": true_or_false,
     "localSessionsEnabled": true_or_false,
     "localSessionsUpgradingEnabled": true_or_false,
     "jute.maxbuffer.extrasize": whole(-1),
@@ -306,26 +297,14 @@ _NOT_YET = "not available in this version"
 
 #: Switches which must stay off, with the reason; any other key of a family is ignored.
 REFUSED_WHEN_TRUE: dict[str, str] = {
-    "sslQuorum": f"TLS is {_NOT_YET}; set it to false",
-    "client.portUnification": f"TLS is {_NOT_YET}; set it to false",
-    "sessionRequireClientSASLAuth": f"SASL is {_NOT_YET}, so no client could meet it",
     "quorum.auth.enableSasl": f"SASL is {_NOT_YET}; set it to false",
     "quorum.auth.learnerRequireSasl": f"SASL is {_NOT_YET}; set it to false",
     "quorum.auth.serverRequireSasl": f"SASL is {_NOT_YET}; set it to false",
 }
 
-#: Keys which must not be there, with the reason.
-REFUSED: dict[str, str] = {
-    "secureClientPort": f"TLS is {_NOT_YET}; take the line out, or put a TLS proxy in front",
-    "ssl.context.supplier.class": "a Java class cannot be loaded by this server",
-    "ssl.authProvider": f"TLS is {_NOT_YET}",
-}
-
 
 def refusal(key: str, value: str) -> str | None:
     """Why ``key=value`` cannot be accepted, or None."""
-    if key in REFUSED:
-        return REFUSED[key]
     if key in REFUSED_WHEN_TRUE:
         return REFUSED_WHEN_TRUE[key] if true_or_false(value) else None
     if key == "electionAlg" and value != "3":
@@ -345,14 +324,15 @@ def refusal(key: str, value: str) -> str | None:
 
 def _auth_provider_refusal(class_name: str) -> str | None:
     name = class_name.rpartition(".")[2]
-    # These two are registered in every server, so naming them changes nothing.
-    if name in ("DigestAuthenticationProvider", "IPAuthenticationProvider"):
+    # The first two are registered in every server, the others where TLS or SASL is configured.
+    if name in (
+        "DigestAuthenticationProvider",
+        "IPAuthenticationProvider",
+        "X509AuthenticationProvider",
+        "SASLAuthenticationProvider",
+    ):
         return None
-    if name == "SASLAuthenticationProvider":
-        return f"SASL is {_NOT_YET}"
-    if name == "X509AuthenticationProvider":
-        return f"TLS, and with it x509, is {_NOT_YET}"
-    return "only the digest and ip schemes are available; a Java class cannot be loaded"
+    return "only digest, ip, x509 and sasl are available; a Java class cannot be loaded"
 
 
 def harmless(key: str, value: str) -> bool:

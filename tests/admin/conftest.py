@@ -19,6 +19,7 @@ def make_view() -> ViewMaker:
     young = StatusView(
         config=Config(data_dir="data", four_letter_words=frozenset({"*"})),
         client_port=2181,
+        secure_client_port=-1,
         version="3.8.0-mesozoic-1.2.3, built on 2026-01-02 03:04 UTC",
         serving=True,
         state="standalone",

@@ -109,6 +109,7 @@ def view(apache: Apache, make_view: ViewMaker) -> StatusView:
     return make_view(
         config=apache.config,
         client_port=apache.config.client_port,
+        secure_client_port=-1,
         data_dir=directory,
         log_dir=directory,
         connections=lambda: [session, asker],

@@ -243,7 +243,7 @@ def _summary(name: str, summary: Summary, *, advanced: bool = False) -> Iterator
 def _conf(view: StatusView) -> Iterator[str]:
     config = view.config
     yield f"clientPort={view.client_port}\n"
-    yield "secureClientPort=-1\n"
+    yield f"secureClientPort={view.secure_client_port}\n"
     yield f"dataDir={view.data_dir}\n"
     yield f"dataDirSize={view.data_dir_bytes()}\n"
     yield f"dataLogDir={view.log_dir}\n"

@@ -111,6 +111,7 @@ class StatusView:
     # The settings in force; client_port below is the port that was really bound.
     config: Config
     client_port: int
+    secure_client_port: int
     # As environment.version_text() makes it: "3.8.0-mesozoic-...".
     version: str
     # False while electing: most words then only say so.

@@ -13,6 +13,7 @@ from zkserver.wire.records import pack_ids
 
 if TYPE_CHECKING:
     from zkserver.replica.batch import Batch
+    from zkserver.replica.sasl import DigestMd5
 
 
 class Phase(IntEnum):
@@ -91,6 +92,7 @@ class Connection:
         "phase",
         "port",
         "queued",
+        "sasl",
         "session_id",
         "shell",
         "timeout_ms",
@@ -126,6 +128,8 @@ class Connection:
         self.why_closed = ""
         #: The shell's own object for this connection.
         self.shell: Any = None
+        #: The exchange of SASL that has begun, if one has.
+        self.sasl: DigestMd5 | None = None
         self.interest = 1
         self.connected_ms = now_ms
         self.frames_received = 0

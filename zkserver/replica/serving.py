@@ -14,6 +14,7 @@ from zkserver.limits import BATCH_BYTES, HELD_READS_MAX, LARGE_BODY_BYTES, OUTPU
 from zkserver.replica import reads
 from zkserver.replica.auth import authenticate
 from zkserver.replica.connection import Caller, Connection, Phase
+from zkserver.tree.acl import SUPER, Identities
 from zkserver.tree.node import STAT_BYTES
 from zkserver.wire.jute import DecodeError, Reader, pack_buffer
 from zkserver.wire.opcodes import WRITES, XID_PING, Code, Op
@@ -349,8 +350,46 @@ def _sasl(core: ReplicaCore, conn: Connection, xid: int, reader: Reader) -> None
     if token is None:
         core.end(conn, "malformed sasl packet")
         return
-    # What a server answers on which SASL is not configured: done, and no token.
-    conn.out.append(pack_reply(xid, 0, 0, pack_buffer(None)))
+    users = core.settings.sasl_users
+    if users is None:
+        # What a server answers on which SASL is not configured: done, and no token.
+        conn.out.append(pack_reply(xid, 0, 0, pack_buffer(None)))
+    elif conn.sasl is None and not token:
+        # Few connections need it.
+        from zkserver.replica.sasl import NONCE_BYTES, DigestMd5
+
+        conn.sasl = DigestMd5(users, core.random_bytes(NONCE_BYTES))
+        conn.out.append(pack_reply(xid, 0, 0, pack_buffer(conn.sasl.challenge())))
+    else:
+        _log_in(core, conn, xid, token)
+
+
+def _log_in(core: ReplicaCore, conn: Connection, xid: int, token: bytes) -> None:
+    """The client's answer to the challenge."""
+    from zkserver.replica.sasl import SaslError
+
+    settings = core.settings
+    exchange, conn.sasl = conn.sasl, None
+    try:
+        if exchange is None:
+            raise SaslError("an answer before there was a challenge")
+        name, proof = exchange.respond(token)
+    except SaslError as error:
+        core.stats.auth_failed += 1
+        if settings.allow_sasl_failures:
+            conn.out.append(pack_reply(xid, 0, 0, pack_buffer(None)))
+            return
+        required = b"sasl" in settings.enforced_schemes
+        code = Code.SESSION_CLOSED_REQUIRE_SASL_AUTH if required else Code.AUTH_FAILED
+        conn.out.append(pack_reply(xid, 0, code, pack_buffer(None)))
+        core.end(conn, f"authentication by SASL failed: {error}")
+        return
+    identities: Identities = ((b"sasl", name.encode()),)
+    if name in settings.sasl_super_users:
+        identities = *identities, (SUPER, b"")
+    own = conn.caller
+    conn.caller = Caller(own.session_id, tuple(dict.fromkeys((*own.identities, *identities))))
+    conn.out.append(pack_reply(xid, 0, 0, pack_buffer(proof)))
 
 
 def is_allowed(core: ReplicaCore, conn: Connection, op: int) -> bool:

@@ -35,6 +35,8 @@ _LONG_MIN: Final = -(1 << 63)
 _ID_MASK: Final = (1 << 64) - 1
 #: A random number by which an ensemble is known.
 CLUSTER_ID_BYTES: Final = 16
+#: How the first record of TLS begins.
+_TLS_HANDSHAKE: Final = b"\x16\x03"
 _REFUSED_PASSWORD: Final = bytes(PASSWORD_BYTES)
 
 
@@ -71,7 +73,7 @@ def first_bytes(core: ReplicaCore, conn: Connection, now_ms: int) -> None:
             return
     size = int.from_bytes(data[:4], "big", signed=True)
     if not 0 <= size <= core.settings.frame_bytes_max:
-        core.end(conn, f"first frame of {size} bytes, which jute.maxbuffer does not allow")
+        core.end(conn, _why_no_frame(bytes(data[:4]), size))
         return
     if len(data) < 4 + size:
         return
@@ -85,6 +87,15 @@ def first_bytes(core: ReplicaCore, conn: Connection, now_ms: int) -> None:
     core.stats.received += 1
     conn.frames_received += 1
     _connect(core, conn, request, now_ms)
+
+
+def _why_no_frame(head: bytes, size: int) -> str:
+    why = f"first frame of {size} bytes, which jute.maxbuffer does not allow"
+    if head[:2] == _TLS_HANDSHAKE:
+        return f"{why}: it looks like TLS, and this port takes plain text"
+    if head.isalpha():
+        return f"{why}: it looks like text, {head.decode()!r}"
+    return why
 
 
 def _connect(core: ReplicaCore, conn: Connection, request: ConnectRequest, now_ms: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zkserver.tree.tree import TreeRules
@@ -26,6 +27,12 @@ class ReplicaSettings:
     digest_algorithm: str = "sha1"
     #: Schemes of which a connection needs one before it may do anything; empty: none needed.
     enforced_schemes: frozenset[bytes] = frozenset()
+    #: Passwords of the users who log in by SASL; None: there is no SASL.
+    sasl_users: Mapping[str, str] | None = None
+    #: Those among them who may do everything.
+    sasl_super_users: frozenset[str] = frozenset()
+    #: Who fails to log in goes on without an identity.
+    allow_sasl_failures: bool = False
     container_never_used_ms: int = 0
     #: New sessions get the passwords that Apache's servers compute, not random ones.
     apache_passwords: bool = False

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from zkserver.config import Config
+from zkserver.config import NO_PORT, Config
 from zkserver.config_keys import DIGEST_ALGORITHMS
 from zkserver.log_output import log
 from zkserver.paxos.ballot import Ballot
@@ -19,7 +19,7 @@ from zkserver.replica.core import ReplicaCore
 from zkserver.replica.sessions import first_session_id
 from zkserver.replica.settings import ReplicaSettings
 from zkserver.replica.state import load
-from zkserver.server.client_port import listen
+from zkserver.server.client_listener import Listener, listen, ports_of
 from zkserver.server.committer import Committer
 from zkserver.server.loop import Loop, monotonic_ms
 from zkserver.server.snapshotter import Snapshotter
@@ -27,8 +27,6 @@ from zkserver.storage import DiskFailed, OsDisk, Recovered, WalOptions, recover
 from zkserver.tree.tree import TreeRules
 
 if TYPE_CHECKING:
-    import socket
-
     from zkserver.server.ensemble_shell import EnsembleShell
     from zkserver.server.status import FourLetterWords
 
@@ -51,6 +49,9 @@ def settings_of(config: Config) -> ReplicaSettings:
         enforced_schemes=frozenset(s.encode() for s in config.enforce_auth_schemes),
         container_never_used_ms=config.container_never_used_ms,
         apache_passwords=config.apache_session_passwords,
+        sasl_users=config.sasl_users,
+        sasl_super_users=frozenset(config.sasl_super_users),
+        allow_sasl_failures=config.allow_sasl_failures,
         rules=TreeRules(
             extended_types=config.extended_types,
             enforce_quota=config.enforce_quota,
@@ -58,6 +59,8 @@ def settings_of(config: Config) -> ReplicaSettings:
             reconfig_enabled=config.reconfig_enabled,
             standalone_enabled=config.standalone_enabled,
             digest_scheme=config.digest_auth_enabled,
+            x509_scheme=config.client_tls is not None,
+            sasl_scheme=config.sasl_users is not None,
         ),
     )
 
@@ -73,8 +76,9 @@ class Server:
         self.config = config
         self.disk = OsDisk()
         _take_over_apache_data(config, self.disk)
-        self.listener: socket.socket = listen(config)
-        self.port: int = self.listener.getsockname()[1]
+        #: The plain client port first, where there is one.
+        self.listeners: list[Listener] = listen(config)
+        self.port, self.secure_port = ports_of(self.listeners)
         self.peers: EnsembleShell | None = None
         try:
             self.recovered = self._recover()
@@ -90,7 +94,8 @@ class Server:
                 self.peers = rejoin(config, core, self.recovered, self.disk, monotonic_ms())
                 _settle_who_is_served(config, core)
         except BaseException:
-            self.listener.close()
+            for one in self.listeners:
+                one.close()
             raise
         core = self.core
         self.committer = Committer(
@@ -106,7 +111,7 @@ class Server:
             fork=own_process,
             since_index=0 if self.recovered.snapshot is None else self.recovered.snapshot.index,
         )
-        self.loop = Loop(config, core, self.committer, self.snapshotter, self.listener, self.peers)
+        self.loop = Loop(config, core, self.committer, self.snapshotter, self.listeners, self.peers)
         if self.peers is not None:
             self.committer.exchange = self.peers.exchange
         self._words: FourLetterWords | None = None
@@ -239,10 +244,26 @@ def _prepare_process() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
+def _greeting(server: Server) -> list[str]:
+    config = server.config
+    places = [f"{config.client_address or '*'}:{server.port}"] * (config.client_port != NO_PORT)
+    if server.secure_port != NO_PORT:
+        secure = config.secure_client_address or config.client_address or "*"
+        places.append(f"{secure}:{server.secure_port} (TLS)")
+    lines = [f"listening on {' and '.join(places)}, data in {config.data_dir}"]
+    if config.tls_auto_directory:
+        from zkserver.tls.automatic import hints
+
+        host = config.secure_client_address or config.client_address or "localhost"
+        lines += hints(config.tls_auto_directory, f"{host}:{server.secure_port}")
+    return lines
+
+
 def serve(config: Config, notes: list[str]) -> int:
     """Run a server in this process until SIGTERM or SIGINT; returns the exit code.
 
-    Prints one line on standard output when it listens. Raises ``StartError`` and the
+    Prints a line on standard output when it listens, and what clients need for certificates that
+    were made for them. Raises ``StartError`` and the
     errors of recovery when it cannot start.
     """
     _prepare_process()
@@ -260,8 +281,8 @@ def serve(config: Config, notes: list[str]) -> int:
     signal.signal(signal.SIGINT, on_signal)
     for note in notes:
         sys.stderr.write(f"zkserver: {note}\n")
-    host = config.client_address or "*"
-    sys.stdout.write(f"zkserver: listening on {host}:{server.port}, data in {config.data_dir}\n")
+    for line in _greeting(server):
+        sys.stdout.write(f"zkserver: {line}\n")
     sys.stdout.flush()
     try:
         server.run()

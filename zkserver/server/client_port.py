@@ -1,18 +1,14 @@
-"""The client port: the listening socket, and the socket side of each connection."""
+"""The socket side of a client's connection."""
 
 from __future__ import annotations
 
 import errno
-import socket
-from typing import Final
+from typing import Final, Protocol
 
-from zkserver.config import Config
 from zkserver.limits import OUTPUT_PAUSE_BYTES
 from zkserver.replica.connection import Connection, Phase
-from zkserver.server.listening import listening_socket
 from zkserver.server.poller import READABLE, WRITABLE, Poller
 
-_DEFAULT_BACKLOG: Final = 1024
 _MAPPED_IPV4: Final = "::ffff:"
 # Looked up for every send.
 _CLOSING: Final = Phase.CLOSING
@@ -21,19 +17,28 @@ _SEND_BYTES: Final = 256 * 1024
 OUT_OF_DESCRIPTORS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
-def listen(config: Config) -> socket.socket:
-    """Bind the client port; raises :class:`StartError` with the reason."""
-    host, port = config.client_address, config.client_port
-    backlog = config.listen_backlog if config.listen_backlog > 0 else _DEFAULT_BACKLOG
-    listener = listening_socket(host, port, backlog)
-    # Accepted sockets inherit it.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
 def peer_address(peer: tuple[str, int] | tuple[str, int, int, int]) -> tuple[str, int]:
     """Address and port of a peer; IPv4 in IPv6 clothes is shown and matched as IPv4."""
     return peer[0].removeprefix(_MAPPED_IPV4), peer[1]
+
+
+class Stream(Protocol):
+    """What is needed of a socket that does not block."""
+
+    def fileno(self) -> int:
+        """The descriptor, for the poller."""
+
+    def recv(self, count: int, /) -> bytes:
+        """What has come, empty at the end."""
+
+    def send(self, data: bytes | bytearray | memoryview, /) -> int:
+        """How much was taken."""
+
+    def shutdown(self, how: int, /) -> None:
+        """End it for a child that holds it open as well."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class ClientSocket:
@@ -41,7 +46,7 @@ class ClientSocket:
 
     __slots__ = ("backlog", "closing_since_ms", "conn", "fd", "mask", "poller", "recv", "sock")
 
-    def __init__(self, sock: socket.socket, conn: Connection, poller: Poller) -> None:
+    def __init__(self, sock: Stream, conn: Connection, poller: Poller) -> None:
         self.sock = sock
         self.fd = sock.fileno()
         self.recv = sock.recv
@@ -52,6 +57,16 @@ class ClientSocket:
         self.closing_since_ms = 0
         self.mask = READABLE
         poller.register(self.fd, READABLE)
+
+    def replace(self, sock: Stream) -> None:
+        """Go on with another view of the same descriptor."""
+        self.sock = sock
+        self.recv = sock.recv
+
+    @property
+    def failure(self) -> str:
+        """Why the connection could not be secured, if that is so."""
+        return getattr(self.sock, "failure", "")
 
     def send_all(self) -> bool:
         """Send what waits; ``True`` if that is all there was to do with this connection.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from zkserver.config import Config
     from zkserver.replica.core import ReplicaCore
     from zkserver.replica.membership import Membership
+    from zkserver.server.peer_security import PeerSecurity
     from zkserver.storage.disk import DiskFile
 
 #: Bytes of a snapshot in one message.
@@ -92,6 +93,7 @@ class EnsembleShell:
             on_message=self._received,
             accepts_strangers=self._accepts,
         )
+        self.links.security = _security(config)
         own = membership.member(server_id)
         self.links.listen(own.host, own.quorum_port)
 
@@ -289,6 +291,21 @@ class EnsembleShell:
         ensemble.installed(blocks, meta.index, meta.zxid, self._now_ms)
         took_ms = round((time.monotonic() - began) * 1000)
         log("info", "snapshot_installed", peer=peer_id, zxid=hex(meta.zxid), took_ms=took_ms)
+
+
+def _security(config: Config) -> PeerSecurity | None:
+    if config.quorum_tls is None:
+        return None
+    # Few ensembles need it.
+    from zkserver.server.peer_security import PeerSecurity
+
+    return PeerSecurity(
+        config.quorum_tls,
+        calls_under_tls=config.ssl_quorum,
+        takes_plain=config.quorum_port_unification,
+        verifies_hosts=config.quorum_verifies_hosts,
+        renews=config.quorum_cert_reload,
+    )
 
 
 def _addresses(server_id: int, membership: Membership) -> dict[int, tuple[str, int]]:

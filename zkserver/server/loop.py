@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ from zkserver.limits import (
 from zkserver.log_output import enabled, log
 from zkserver.replica.connection import Connection, Phase
 from zkserver.replica.core import ReplicaCore
+from zkserver.server.client_listener import Listener
 from zkserver.server.client_port import OUT_OF_DESCRIPTORS, ClientSocket, peer_address
 from zkserver.server.committer import Committer
 from zkserver.server.poller import READABLE, WRITABLE, new_poller
@@ -52,14 +52,14 @@ class Loop:
         core: ReplicaCore,
         committer: Committer,
         snapshotter: Snapshotter,
-        listener: socket.socket,
+        listeners: list[Listener],
         peers: EnsembleShell | None = None,
     ) -> None:
         self.config = config
         self.core = core
         self.committer = committer
         self.snapshotter = snapshotter
-        self.listener = listener
+        self.listeners = {one.fd: one for one in listeners}
         #: The links to other servers; None on a server that is alone.
         self.peers = peers
         self.poller = new_poller() if peers is None else peers.poller
@@ -81,7 +81,7 @@ class Loop:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        for fd in (listener.fileno(), committer.done_fd, self._wake_read):
+        for fd in (*self.listeners, committer.done_fd, self._wake_read):
             self.poller.register(fd, READABLE)
 
     # From other threads and signal handlers.
@@ -159,8 +159,8 @@ class Loop:
     def _special(self, fd: int, mask: int, now: int) -> None:
         if self.peers is not None and fd in self.peers.links.fds:
             self.peers.ready(fd, mask, now)
-        elif fd == self.listener.fileno():
-            self._accept(now)
+        elif fd in self.listeners:
+            self._accept(self.listeners[fd], now)
         elif fd == self.committer.done_fd:
             self.committer.finished(now)
         elif fd == self._wake_read:
@@ -170,18 +170,20 @@ class Loop:
             for call in calls:
                 call()
 
-    def _accept(self, now: int) -> None:
-        config, listener = self.config, self.listener
+    def _accept(self, listener: Listener, now: int) -> None:
+        config = self.config
         for _ in range(ACCEPTS_PER_TURN):
             try:
-                sock, peer = listener.accept()
+                sock, peer = listener.sock.accept()
             except BlockingIOError:
                 return
             except OSError as error:
                 if error.errno in OUT_OF_DESCRIPTORS:
                     # Look again at the next housekeeping instead of spinning.
                     log("warning", "cannot_accept", why=error.strerror)
-                    self.poller.unregister(listener.fileno())
+                    if self._accepting:
+                        for fd in self.listeners:
+                            self.poller.unregister(fd)
                     self._accepting = False
                     return
                 continue
@@ -195,9 +197,13 @@ class Loop:
                 sock.close()
                 continue
             sock.setblocking(False)
-            self.per_address[address] = count + 1
             conn = Connection(address, port, now)
-            client = ClientSocket(sock, conn, self.poller)
+            try:
+                client = listener.connection(sock, conn, self.poller)
+            except OSError:
+                sock.close()
+                continue
+            self.per_address[address] = count + 1
             conn.shell = client
             self.sockets[client.fd] = client
             self.unopened[client] = now
@@ -249,6 +255,8 @@ class Loop:
         conn = client.conn
         if conn.phase is Phase.CLOSED:
             return
+        if client.failure:
+            self._note_refusal(f"{conn.address}:{conn.port}", client.failure)
         self.core.lost(conn)
         conn.shell = None
         del self.sockets[client.fd]
@@ -277,8 +285,12 @@ class Loop:
         if self.snapshotter.is_due:
             self.snapshotter.begin()
         self._drop_hanging(now)
+        if self.config.cert_reload:
+            for listener in self.listeners.values():
+                listener.renew()
         if not self._accepting:
-            self.poller.register(self.listener.fileno(), READABLE)
+            for fd in self.listeners:
+                self.poller.register(fd, READABLE)
             self._accepting = True
         if self.refusals > _REFUSALS_LOGGED_MAX:
             log("warning", "refused_more", count=self.refusals - _REFUSALS_LOGGED_MAX)
@@ -299,7 +311,7 @@ class Loop:
 
     def finish(self) -> None:
         """Commit what was taken, close every connection, and let the disk go."""
-        self.listener.close()
+        self._close_listeners()
         deadline = monotonic_ms() + _CLOSING_MS_MAX
         while self.committer.is_flushing and monotonic_ms() < deadline:
             self.turn(_HOUSEKEEPING_MS)
@@ -309,10 +321,13 @@ class Loop:
         self._flush_dirty(monotonic_ms())
         self.close()
 
+    def _close_listeners(self) -> None:
+        for listener in self.listeners.values():
+            listener.close()
+
     def close(self) -> None:
         """Close all sockets and pipes."""
-        with contextlib.suppress(OSError):
-            self.listener.close()
+        self._close_listeners()
         for client in tuple(self.sockets.values()):
             self.drop(client)
         if self.peers is not None:

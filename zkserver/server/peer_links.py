@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from zkserver.errors import PeerProtocolError
 from zkserver.limits import RECEIVE_BYTES
@@ -54,6 +54,9 @@ from zkserver.wire.peer import (
     why_refused,
 )
 
+if TYPE_CHECKING:
+    from zkserver.server.peer_security import PeerSecurity
+
 #: Bytes that may wait for a server, beside the largest frame among them. A leader keeps at
 #: most 16 MiB of records under way to a follower; more means that it takes nothing.
 OUTPUT_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -68,6 +71,8 @@ _FAILURES_LOGGED: Final = 6
 _CALLERS_MAX: Final = 64
 #: So much of one link is read in a turn, in units of ``RECEIVE_BYTES``.
 _RECEIVES_PER_TURN: Final = 16
+#: How often the files of certificates are looked at.
+_RENEWAL_MS: Final = 1_000
 #: Complaints that are remembered so as not to be repeated.
 _COMPLAINTS_MAX: Final = 1024
 
@@ -111,6 +116,8 @@ class PeerLinks:
         self._on_unlinked = on_unlinked
         self._on_message = on_message
         self._accepts_strangers = accepts_strangers
+        #: TLS, where there is any.
+        self.security: PeerSecurity | None = None
         self._below = below
         #: The servers that are listed, without ourselves.
         self._dials: dict[int, Dial] = {}
@@ -123,6 +130,7 @@ class PeerLinks:
         #: Time of the last event, monotonic milliseconds.
         self._now_ms = 0
         self._checked_cluster_id = NO_CLUSTER_ID
+        self._renewal_ms = 0
         #: (server or host, why) that were logged since that server was last in order.
         self._complaints: dict[tuple[str, str], None] = {}
         self.set_addresses(addresses)
@@ -187,6 +195,9 @@ class PeerLinks:
         """Time went by: give up what takes too long, dial who is due."""
         self._now_ms = now_ms
         self._listener.resume()
+        if self.security is not None and now_ms >= self._renewal_ms:
+            self._renewal_ms = now_ms + _RENEWAL_MS
+            self.security.renew()
         for link in tuple(self._opening):
             age_ms = now_ms - link.since_ms
             if link.stage is Stage.CONNECTING:
@@ -255,10 +266,21 @@ class PeerLinks:
         if obstacle:
             log("warning", "cannot_accept_servers", why=obstacle)
         for sock, address in calls:
-            self._open(PeerSocket(sock, Stage.CALLED, address, self.poller, self._now_ms))
+            link = PeerSocket(sock, Stage.CALLED, address, self.poller, self._now_ms)
+            self._open(link)
+            if self.security is not None:
+                self._secure(link, self.security.was_called)
         callers = [link for link in self._opening if link.stage is Stage.CALLED]
         for link in callers[:-_CALLERS_MAX]:
             self._drop(link, "too many callers")
+
+    def _secure(self, link: PeerSocket, how: Callable[[PeerSocket], None]) -> bool:
+        try:
+            how(link)
+        except OSError as error:
+            self._drop(link, reason_of(error))
+            return False
+        return True
 
     def _open(self, link: PeerSocket) -> None:
         self.fds[link.fd] = link
@@ -320,6 +342,11 @@ class PeerLinks:
                 self._drop(link, link.doom)
             return
         link.enter(Stage.GREETING, self._now_ms)
+        security, dial = self.security, self._dials.get(link.peer_id)
+        if security is not None and dial is not None:
+            host = dial.host
+            if not self._secure(link, lambda one: security.calls(one, host)):
+                return
         hello = Hello(self.own_id, link.peer_id, self._own_cluster_id())
         link.queue(frame((pack_hello(hello),)), self.output_bytes_max)
         if not link.flush():
@@ -376,6 +403,8 @@ class PeerLinks:
                 if data is None:
                     return
                 if not data:
+                    if link.stage is Stage.CALLED and link.is_refused:
+                        self._complain(link, link.doom, "peer_refused")
                     self._drop(link, link.doom)
                     return
                 for body in link.cutter.cut(data):

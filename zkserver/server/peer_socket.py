@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
 from zkserver.limits import ACCEPTS_PER_TURN, RECEIVE_BYTES
-from zkserver.server.client_port import OUT_OF_DESCRIPTORS, peer_address
+from zkserver.server.client_port import OUT_OF_DESCRIPTORS, Stream, peer_address
 from zkserver.server.listening import listening_socket, reason_of
 from zkserver.server.poller import READABLE, WRITABLE, Poller
 from zkserver.wire.peer import HANDSHAKE_BYTES_MAX, NO_CLUSTER_ID, FrameCutter
@@ -58,6 +59,7 @@ class PeerSocket:
         "_mask",
         "_offset",
         "_out",
+        "_plain",
         "_poller",
         "address",
         "cluster_id",
@@ -76,8 +78,9 @@ class PeerSocket:
     def __init__(
         self, sock: socket.socket, stage: Stage, address: str, poller: Poller, now_ms: int
     ) -> None:
-        self.sock = sock
+        self.sock: Stream = sock
         self.fd = sock.fileno()
+        self._plain: socket.socket | None = sock
         self.stage = stage
         #: Whether we dialled, or were dialled.
         self.is_dialled = stage is Stage.CONNECTING
@@ -108,17 +111,40 @@ class PeerSocket:
         self.stage = stage
         self.since_ms = now_ms
 
+    def secure(self, secured: Callable[[socket.socket], Stream]) -> None:
+        """Go on under TLS, or let the other side choose; raises ``OSError`` if it is gone."""
+        plain, self._plain = self._plain, None
+        assert plain is not None
+        self.sock = secured(plain)
+
+    def replace(self, sock: Stream) -> None:
+        """The other side has chosen."""
+        self.sock = sock
+
+    @property
+    def _is_secured(self) -> bool:
+        """Whether what was queued can be sent; before it waits for what the other side says."""
+        return getattr(self.sock, "is_established", True)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it came to nothing since it could not be secured."""
+        return bool(getattr(self.sock, "failure", ""))
+
     def receive(self) -> bytes | None:
         """What has arrived, at most ``RECEIVE_BYTES``; None when nothing has.
 
         Empty when nothing will arrive any more; then ``doom`` says why.
         """
+        was_secured = self._is_secured
         try:
             data = self.sock.recv(RECEIVE_BYTES)
         except BlockingIOError:
+            if self._is_secured and not was_secured and not self.flush():
+                return b""
             return None
         except OSError as error:
-            self.doom = reason_of(error)
+            self.doom = getattr(self.sock, "failure", "") or reason_of(error)
             return b""
         if not data:
             self.doom = "closed by the other side"
@@ -163,7 +189,7 @@ class PeerSocket:
         except BlockingIOError:
             pass
         except OSError as error:
-            self.doom = reason_of(error)
+            self.doom = getattr(self.sock, "failure", "") or reason_of(error)
             return False
         self._watch()
         return True
@@ -196,23 +222,26 @@ class PeerSocket:
 
     def _watch(self) -> None:
         # The poller is told what to look for, if that has changed.
-        mask = READABLE | WRITABLE if self._out else READABLE
+        mask = READABLE | WRITABLE if self._out and self._is_secured else READABLE
         if mask != self._mask:
             self._mask = mask
             self._poller.modify(self.fd, mask)
 
     def reached(self) -> bool:
         """Whether the connection that was dialled stands; if it failed, ``doom`` says why."""
-        error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        sock = self._plain
+        if sock is None:
+            return True
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             self.doom = os.strerror(error)
             return False
         try:
-            there = self.sock.getpeername()
+            there = sock.getpeername()
         except OSError:
             # The event was meant for a closed socket that had the same number.
             return False
-        if there == self.sock.getsockname():
+        if there == sock.getsockname():
             # TCP may join a call to a free port of the same machine with itself.
             self.doom = "reached itself"
             return False

@@ -72,6 +72,7 @@ class FourLetterWords:
         return StatusView(
             config=config,
             client_port=server.port,
+            secure_client_port=server.secure_port,
             version=self.version,
             serving=server.serves,
             state=server.state,

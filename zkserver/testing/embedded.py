@@ -221,6 +221,11 @@ class EmbeddedServer:
         return self._alive().server.port
 
     @property
+    def secure_port(self) -> int:
+        """The port for TLS, -1 without ``secureClientPort``. Raises as :attr:`port` does."""
+        return self._alive().server.secure_port
+
+    @property
     def address(self) -> str:
         """``host:port``, as every client takes it. Raises as :attr:`port` does."""
         server = self._alive().server

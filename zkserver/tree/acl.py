@@ -6,6 +6,7 @@ Source: ``PrepRequestProcessor.fixupACL`` and ``ZooKeeperServer.checkACL``. An e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -24,6 +25,8 @@ OPEN: Final[AclList] = ((int(Perm.ALL), b"world", b"anyone"),)
 READABLE: Final[AclList] = ((int(Perm.READ), b"world", b"anyone"),)
 
 SUPER: Final = b"super"
+#: Between the parts of a distinguished name.
+_UNESCAPED_COMMA: Final = re.compile(rb"(?<!\\\\)[,+]")
 #: Schemes whose identities an ``auth`` entry stands for (``isAuthenticated``).
 _AUTHENTICATED: Final = frozenset((b"digest", b"sasl", b"x509"))
 
@@ -90,12 +93,15 @@ def _is_valid_id(scheme: bytes, ident: bytes) -> bool:
         return len(parts) == 2
     if scheme == b"ip":
         return _network(ident) is not None
+    if scheme == b"x509":
+        return all(b"=" in part.lstrip(b" =") for part in _UNESCAPED_COMMA.split(ident))
     return True
 
 
 def _matches(scheme: bytes, own_id: bytes, entry_id: bytes) -> bool:
     if scheme != b"ip":
-        return own_id == entry_id
+        # SASLAuthenticationProvider.matches: who is called super is whoever is asked for.
+        return own_id == entry_id or (scheme == b"sasl" and own_id == SUPER)
     network, own = _network(entry_id), _address(own_id)
     if network is None or own is None:
         return False

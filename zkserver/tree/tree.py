@@ -59,7 +59,9 @@ _SEQUENTIAL: Final = (
 _EPHEMERAL: Final = (CreateMode.EPHEMERAL, CreateMode.EPHEMERAL_SEQUENTIAL)
 _PLAIN: Final = (Op.CREATE, Op.CREATE2)
 _NO_OWNER: Final = bytes(8)
-_ALL_SCHEMES: Final = frozenset((b"digest", b"ip"))
+_WITH_DIGEST: Final = frozenset((b"digest", b"ip"))
+_X509: Final = frozenset((b"x509",))
+_SASL: Final = frozenset((b"sasl",))
 _WITHOUT_DIGEST: Final = frozenset((b"ip",))
 
 
@@ -84,11 +86,18 @@ class TreeRules:
     standalone_enabled: bool = True
     #: ACL entries may name users by their digest.
     digest_scheme: bool = True
+    #: ACL entries may name users by their certificates.
+    x509_scheme: bool = False
+    #: ACL entries may name users who log in by SASL.
+    sasl_scheme: bool = False
 
     @property
     def schemes(self) -> frozenset[bytes]:
         """The schemes that an ACL entry may name, besides world and auth."""
-        return _ALL_SCHEMES if self.digest_scheme else _WITHOUT_DIGEST
+        schemes = _WITH_DIGEST if self.digest_scheme else _WITHOUT_DIGEST
+        if self.x509_scheme:
+            schemes |= _X509
+        return schemes | _SASL if self.sasl_scheme else schemes
 
     def packed(self) -> int:
         """A byte with a bit for each rule, in their order."""
