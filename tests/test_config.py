@@ -228,7 +228,7 @@ def test_what_is_the_case_anyway_is_not_worth_a_line(tmp_path: Path, text: str) 
         ("admin.serverPort", "AdminServer"),
         ("metricsProvider.httpPort", "Prometheus"),
         ("superUser.1", "SASL needs java.security.auth.login.config"),
-        ("connection_throttle_tokens", "not acted upon"),
+        ("request_throttle_max_requests", "not acted upon"),
         ("autopurge.snapRetainCont", "not a setting"),
     ],
 )

@@ -158,14 +158,7 @@ class Config:
     allow_sasl_failures: bool = False
     require_sasl: bool = False
 
-    # The rest is kept but not acted upon yet (config_keys.KEPT).
-    request_throttle_max_requests: int = 0
-    request_throttle_stall_time_ms: int = 100
-    request_throttle_drop_stale: bool = True
-    request_stale_latency_check: bool = False
-    request_stale_connection_check: bool = True
-    request_throttler_shutdown_timeout_ms: int = 10_000
-    throttled_op_wait_time_ms: int = 0
+    # How many sessions may begin or be resumed; without tokens there is no limit.
     connection_throttle_tokens: int = 0
     connection_throttle_fill_time_ms: int = 1
     connection_throttle_fill_count: int = 1
@@ -177,6 +170,15 @@ class Config:
     connection_throttle_global_session_weight: int = 3
     connection_throttle_renew_session_weight: int = 2
     connection_throttle_local_session_weight: int = 1
+
+    # The rest is kept but not acted upon yet (config_keys.KEPT).
+    request_throttle_max_requests: int = 0
+    request_throttle_stall_time_ms: int = 100
+    request_throttle_drop_stale: bool = True
+    request_stale_latency_check: bool = False
+    request_stale_connection_check: bool = True
+    request_throttler_shutdown_timeout_ms: int = 10_000
+    throttled_op_wait_time_ms: int = 0
     large_request_max_bytes: int = 104_857_600
     large_request_threshold_bytes: int = -1
 

@@ -175,23 +175,6 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "DigestAuthenticationProvider.digestAlg": ("digest_algorithm", digest_algorithm),
     "enforce.auth.enabled": ("enforce_auth", true_or_false),
     "enforce.auth.schemes": ("enforce_auth_schemes", names),
-}
-
-#: Keys among them that a standalone server is given in vain.
-ENSEMBLE_ONLY = frozenset(("initLimit", "syncLimit", "leaderServes", "quorumListenOnAllIPs"))
-ENSEMBLE_REASON = "only servers of an ensemble use"
-
-#: Keys which are checked and kept in ``Config``, but which the server does not act upon yet.
-KEPT: dict[str, tuple[str, Parser]] = {
-    "request_throttle_max_requests": ("request_throttle_max_requests", whole(0)),
-    # The documentation's name of the same setting.
-    "requestThrottleLimit": ("request_throttle_max_requests", whole(0)),
-    "request_throttle_stall_time": ("request_throttle_stall_time_ms", whole(0)),
-    "request_throttle_drop_stale": ("request_throttle_drop_stale", true_or_false),
-    "request_stale_latency_check": ("request_stale_latency_check", true_or_false),
-    "request_stale_connection_check": ("request_stale_connection_check", true_or_false),
-    "request_throttler.shutdownTimeout": ("request_throttler_shutdown_timeout_ms", whole(0)),
-    "throttled_op_wait_time": ("throttled_op_wait_time_ms", whole(0)),
     "connection_throttle_tokens": ("connection_throttle_tokens", whole(0)),
     "connection_throttle_fill_time": ("connection_throttle_fill_time_ms", whole(1)),
     "connection_throttle_fill_count": ("connection_throttle_fill_count", whole(0)),
@@ -212,6 +195,23 @@ KEPT: dict[str, tuple[str, Parser]] = {
         "connection_throttle_local_session_weight",
         whole(0),
     ),
+}
+
+#: Keys among them that a standalone server is given in vain.
+ENSEMBLE_ONLY = frozenset(("initLimit", "syncLimit", "leaderServes", "quorumListenOnAllIPs"))
+ENSEMBLE_REASON = "only servers of an ensemble use"
+
+#: Keys which are checked and kept in ``Config``, but which the server does not act upon yet.
+KEPT: dict[str, tuple[str, Parser]] = {
+    "request_throttle_max_requests": ("request_throttle_max_requests", whole(0)),
+    # The documentation's name of the same setting.
+    "requestThrottleLimit": ("request_throttle_max_requests", whole(0)),
+    "request_throttle_stall_time": ("request_throttle_stall_time_ms", whole(0)),
+    "request_throttle_drop_stale": ("request_throttle_drop_stale", true_or_false),
+    "request_stale_latency_check": ("request_stale_latency_check", true_or_false),
+    "request_stale_connection_check": ("request_stale_connection_check", true_or_false),
+    "request_throttler.shutdownTimeout": ("request_throttler_shutdown_timeout_ms", whole(0)),
+    "throttled_op_wait_time": ("throttled_op_wait_time_ms", whole(0)),
     "largeRequestMaxBytes": ("large_request_max_bytes", whole(0)),
     "largeRequestThreshold": ("large_request_threshold_bytes", whole(-1)),
 }

@@ -26,6 +26,7 @@ from zkserver.replica.membership import Membership
 from zkserver.replica.serving import serve
 from zkserver.replica.settings import ReplicaSettings
 from zkserver.replica.stats import ServerStats
+from zkserver.replica.throttle import ConnectionThrottle
 from zkserver.replica.writes import Event, deleted
 from zkserver.tree.acl import allows
 from zkserver.tree.containers import candidates
@@ -77,6 +78,7 @@ class ReplicaCore:
         #: Session id -> the connection that is attached to it on this server.
         self.attached: dict[int, Connection] = {}
         self.stats = ServerStats()
+        self.throttle = ConnectionThrottle(settings.throttle, random_bytes)
         #: zxid of the last executed entry.
         self.zxid = 0
         #: Our part in Paxos; alone until recovery says otherwise.

@@ -86,6 +86,10 @@ def first_bytes(core: ReplicaCore, conn: Connection, now_ms: int) -> None:
         return
     core.stats.received += 1
     conn.frames_received += 1
+    if not core.throttle.admits(now_ms, renews=bool(request.session_id)):
+        core.stats.rejected_connections += 1
+        core.end(conn, "too many sessions begin at once (connection_throttle_tokens)")
+        return
     _connect(core, conn, request, now_ms)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from zkserver.replica.throttle import ThrottleSettings
 from zkserver.tree.tree import TreeRules
 
 
@@ -33,6 +34,7 @@ class ReplicaSettings:
     sasl_super_users: frozenset[str] = frozenset()
     #: Who fails to log in goes on without an identity.
     allow_sasl_failures: bool = False
+    throttle: ThrottleSettings = field(default_factory=ThrottleSettings)
     container_never_used_ms: int = 0
     #: New sessions get the passwords that Apache's servers compute, not random ones.
     apache_passwords: bool = False

@@ -19,6 +19,7 @@ from zkserver.replica.core import ReplicaCore
 from zkserver.replica.sessions import first_session_id
 from zkserver.replica.settings import ReplicaSettings
 from zkserver.replica.state import load
+from zkserver.replica.throttle import ThrottleSettings
 from zkserver.server.client_listener import Listener, listen, ports_of
 from zkserver.server.committer import Committer
 from zkserver.server.loop import Loop, monotonic_ms
@@ -49,6 +50,7 @@ def settings_of(config: Config) -> ReplicaSettings:
         enforced_schemes=frozenset(s.encode() for s in config.enforce_auth_schemes),
         container_never_used_ms=config.container_never_used_ms,
         apache_passwords=config.apache_session_passwords,
+        throttle=_throttle_of(config),
         sasl_users=config.sasl_users,
         sasl_super_users=frozenset(config.sasl_super_users),
         allow_sasl_failures=config.allow_sasl_failures,
@@ -62,6 +64,21 @@ def settings_of(config: Config) -> ReplicaSettings:
             x509_scheme=config.client_tls is not None,
             sasl_scheme=config.sasl_users is not None,
         ),
+    )
+
+
+def _throttle_of(config: Config) -> ThrottleSettings:
+    weighs = config.connection_throttle_weight_enabled
+    return ThrottleSettings(
+        tokens=config.connection_throttle_tokens,
+        fill_time_ms=config.connection_throttle_fill_time_ms,
+        fill_count=config.connection_throttle_fill_count,
+        freeze_time_ms=config.connection_throttle_freeze_time_ms,
+        drop_increase=config.connection_throttle_drop_increase,
+        drop_decrease=config.connection_throttle_drop_decrease,
+        decrease_ratio=config.connection_throttle_decrease_ratio,
+        new_weight=config.connection_throttle_global_session_weight if weighs else 1,
+        renew_weight=config.connection_throttle_renew_session_weight if weighs else 1,
     )
 
 

@@ -147,6 +147,7 @@ class FourLetterWords:
             "max_file_descriptor_count": open_files_max,
             "auth_failed_count": core.stats.auth_failed,
             "connection_rejected": core.stats.rejected_connections,
+            "connection_drop_probability": core.throttle.drop_probability,
             "stale_sessions_expired": core.stats.expired,
             "snap_count": core.stats.snapshots,
             "commit_count": core.stats.writes,
