@@ -1,4 +1,7 @@
-"""``python -m conformance.migration``: journeys from each version of Apache's, in a table."""
+"""``python -m conformance.migration``: journeys from each version of Apache's, in a table.
+
+Then a live session and an ensemble are moved there and back.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from conformance.migration.journey import Journey, travel
+from conformance.migration.live import move_live_session
+from conformance.migration.members import move_ensemble
 from conformance.migration.versions import (
     COMPRESSION_SINCE,
     CONFIG_SINCE,
@@ -40,7 +45,11 @@ def main(versions: str, seed: int) -> None:
             table.add_row(*_row(journey, compression))
             for station, lines in journey.differences.items():
                 told += [f"{version} {compression} {station}: {line}" for line in lines[:_SHOWN]]
+    with tempfile.TemporaryDirectory(prefix="live-") as directory:
+        told += [f"live session: {line}" for line in move_live_session(Path(directory))]
+    told += [f"ensemble: {line}" for line in move_ensemble()]
     Console(width=100).print(table)
+    click.echo("a live session and an ensemble were moved there and back")
     for line in told:
         click.echo(line)
     sys.exit(bool(told))

@@ -57,6 +57,7 @@ def test_client_sees_a_reconnect_and_nothing_else(tmp_path: Path) -> None:
     assert told == []
 
 
+@pytest.mark.long
 def test_ensemble_moves_and_an_old_member_counts_for_nothing() -> None:
     try:
         told = move_ensemble()

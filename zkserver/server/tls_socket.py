@@ -103,13 +103,22 @@ class TlsSocket:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def send(self, data: bytes | bytearray | memoryview) -> int:
-        """How much of ``data`` was taken; raises ``OSError``."""
+        """How much of ``data`` was taken; raises ``OSError``.
+
+        What is not taken has to be offered again, at the front. The library has made a record of
+        it by then and wants no less than that the next time, so it gets one record at a time.
+        """
         if not self.is_established:
             self._shake_hands()
-        try:
-            return self._tls.send(data)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
+        send, sent = self._tls.send, 0
+        with memoryview(data) as view:
+            try:
+                while sent < len(view):
+                    sent += send(view[sent : sent + _RECORD_BYTES])
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                if not sent:
+                    raise BlockingIOError from None
+        return sent
 
 
 class UnifiedSocket:
