@@ -33,6 +33,7 @@ def test_everything_is_the_same_on_ours_and_back_on_apache_s(tmp_path: Path) -> 
     assert "wrote" in journey.export_line
 
 
+@pytest.mark.long
 def test_oldest_format_is_the_same_on_ours_and_on_apache_s_newer_server(tmp_path: Path) -> None:
     try:
         journey = travel(

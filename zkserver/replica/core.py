@@ -65,10 +65,7 @@ class ReplicaCore:
     four_letter_word: Callable[[bytes], bytes | None] | None = None
 
     def __init__(
-        self,
-        settings: ReplicaSettings,
-        session_seed: int,
-        random_bytes: Callable[[int], bytes],
+        self, settings: ReplicaSettings, session_seed: int, random_bytes: Callable[[int], bytes]
     ) -> None:
         self.settings = settings
         self.tree = ZnodeTree(settings.rules)
