@@ -57,6 +57,15 @@ class Cluster:
         ]
         self.injected: dict[str, int] = {}
 
+    def leading(self) -> int:
+        """The server that leads in the highest ballot; 0 when none does."""
+        ballots = {
+            server.core.node.leader.ballot: server_id
+            for server_id, server in self.servers.items()
+            if server.core is not None and server.core.node.leader is not None
+        }
+        return ballots[max(ballots)] if ballots else 0
+
     # What faults do to processes.
 
     def crash(self, server_id: int, *, power: bool, for_ms: int) -> None:
@@ -75,6 +84,7 @@ class Cluster:
         self.network.heal()
         for server in self.servers.values():
             server.slowness = 1
+            server.has_promised = None
             server.disk.mend()
             server.resume()
             server.start()

@@ -50,7 +50,7 @@ _WEIGHTS: Final = (
     ("kill", 6), ("power", 6), ("all_power", 1), ("pause", 4), ("cut", 4), ("block", 4),
     ("one_way", 4), ("isolate", 4), ("bridge", 3), ("halves", 3), ("swizzle", 2), ("slow_link", 3),
     ("corrupt", 1), ("clock_jump", 3), ("disk_full", 2), ("fsync_error", 3), ("slow_fsync", 3),
-    ("rot", 1), ("drop_clients", 3), ("storm", 1), ("member", 4),
+    ("rot", 1), ("drop_clients", 3), ("storm", 1), ("member", 4), ("duel", 4),
 )  # fmt: skip
 
 
@@ -123,6 +123,47 @@ def _member(cluster: Cluster, fault: Fault, dice: random.Random) -> None:
     cluster.servers[asked].reconfigure(b"", str(fault.one).encode())
     back = cluster.servers[asked_again].reconfigure
     cluster.world.after(fault.for_ms * 1000, back, line.encode(), b"")
+
+
+def _duel(cluster: Cluster, fault: Fault, dice: random.Random) -> None:
+    """The leader is cut off for long enough that another one is elected.
+
+    It may be paused at first: then it does not know yet that it was deposed, and has requests
+    to answer. And the first to promise the other one may die right behind that, and hear only
+    the one that it has left when it comes back: what it promised is all that keeps it from
+    helping both.
+    """
+    leader = cluster.leading() or fault.one
+    others = [server_id for server_id in cluster.ids if server_id != leader]
+    network, world = cluster.network, cluster.world
+    for_us = (fault.for_ms + cluster.knobs.timeout_ms * 2) * 1000
+    for way in _apart([leader], others):
+        network.block(*way)
+        world.after(for_us, network.unblock, *way)
+    if dice.random() < 0.5:
+        cluster.servers[leader].pause()
+        world.after(dice.randint(0, for_us), cluster.servers[leader].resume)
+    away_us = dice.choice((2_000, 20_000, 60_000))
+    grace_us = dice.choice((0, 1, 2, 4)) * network.delay_us
+    power = dice.random() < 0.5
+
+    def promised(server_id: int, candidate: int) -> None:
+        if candidate != leader:
+            for other in others:
+                cluster.servers[other].has_promised = None
+            world.after(grace_us, die, server_id, candidate)
+
+    def die(server_id: int, candidate: int) -> None:
+        cluster.crash(server_id, power=power, for_ms=away_us // 1000)
+        for way in _apart([server_id], [candidate]):
+            network.block(*way)
+            world.after(away_us + fault.for_ms * 1000, network.unblock, *way)
+        for way in _apart([server_id], [leader]):
+            network.unblock(*way)
+
+    if dice.random() < 0.5:
+        for other in others:
+            cluster.servers[other].has_promised = promised
 
 
 # Links.
@@ -265,6 +306,7 @@ ACTIONS: Final[dict[str, Callable[[Cluster, Fault, random.Random], None]]] = {
     "corrupt": _corrupt,
     "clock_jump": _clock_jump,
     "member": _member,
+    "duel": _duel,
     "disk_full": _disk_full,
     "fsync_error": _fsync_error,
     "slow_fsync": _slow_fsync,

@@ -16,6 +16,7 @@ from zkserver.paxos.ballot import Ballot
 from zkserver.paxos.configuration import Configuration
 from zkserver.paxos.durable import Persist
 from zkserver.paxos.election import Timing
+from zkserver.paxos.messages import Promise
 from zkserver.paxos.node import PaxosNode
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.core import ReplicaCore
@@ -85,6 +86,8 @@ class SimServer:
         self.is_rotten = False
         #: By how much its flushes are slower than usual.
         self.slowness = 1
+        #: Who wants to know that it promised a ballot: called with its id and the candidate's.
+        self.has_promised: Callable[[int, int], None] | None = None
         self.wires: dict[Wire, None] = {}
         self._deferred: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._flushing: Persist | None = None
@@ -436,6 +439,8 @@ class SimServer:
             send, me = self.network.send, self.server_id
             for peer_id, message in core.ensemble.take_outbox():
                 send(me, peer_id, message)
+                if self.has_promised is not None and isinstance(message, Promise):
+                    self.has_promised(me, peer_id)
 
     def _persist(self, core: ReplicaCore, now_ms: int) -> bool:
         """Give the disk what waits for it; whether it is done already."""
