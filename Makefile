@@ -6,6 +6,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
+# Containers often forbid bytecode files; each of the many servers that the tests start would
+# compile all its modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON := .venv/bin/python
 SETUP := conformance/setup
 # Stamps: newer than what was installed from.
@@ -53,7 +57,7 @@ lint: install ## Check style, format and types.
 
 .PHONY: test
 test: system install lint ## Run the linters and all tests.
-	$(PYTHON) -m pytest --durations=15
+	$(PYTHON) -m pytest -n auto --maxprocesses=4 --dist=loadfile --durations=15
 
 .PHONY: bench
 bench: system install ## Measure the server beside Apache's, for some minutes.

@@ -161,6 +161,7 @@ async def test_an_output_file_that_leads_out_is_refused(
         ("a.txz", tar_bytes({"d/f": b"inner"}, "w:xz")),
         ("a.zip", zip_bytes({"d/f": b"inner"})),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_archives_are_extracted_beside_themselves(
     site: Site, fetch: Fetch, name: str, body: bytes
