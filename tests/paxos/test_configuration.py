@@ -23,6 +23,15 @@ def test_majority_of_lengths_is_the_greatest_that_a_majority_reached(lengths: li
     assert not configuration.is_majority(sum(length > reached for length in lengths))
 
 
+@given(st.integers(0, 20), st.lists(st.integers(0, 20), min_size=1, max_size=8))
+def test_one_short_is_what_one_more_voter_makes_the_majority_s(own: int, others: list[int]) -> None:
+    configuration = Configuration(0, tuple(range(len(others) + 1)))
+    short = configuration.one_short_of_majority(others)
+    # Whatever its length is, it decides that much of it and no more.
+    assert configuration.majority_of([*others, min(own, short)]) >= min(own, short)
+    assert not configuration.is_majority(sum(length > short for length in others) + 1)
+
+
 def test_observers_are_members_without_a_vote() -> None:
     configuration = Configuration(0, (1,), (2, 3))
     assert configuration.members == (1, 2, 3)

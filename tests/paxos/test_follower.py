@@ -13,6 +13,7 @@ from zkserver.paxos.messages import (
     Accept,
     Accepted,
     AcceptSync,
+    OneShort,
     PaxosMessage,
     Prepare,
     PrepareRequest,
@@ -139,3 +140,37 @@ def test_phase_two_without_phase_one_is_answered_by_a_request() -> None:
     one = node()
     one.received(1, Accept(LOW, (A,), 0), 0)
     assert told(one) == [(1, PrepareRequest(LOW))]
+
+
+def synced() -> PaxosNode:
+    """A follower of server 1 that has accepted nothing yet."""
+    one = node()
+    one.received(1, Prepare(HIGHER, LOW, 0, 0), 0)
+    told(one)
+    one.received(1, AcceptSync(HIGHER, 0, (), 0, 0), 0)
+    told(one)
+    return one
+
+
+HIGHER = Ballot(0, 2, 1)
+
+
+def test_what_is_one_short_is_decided_by_its_own_disk() -> None:
+    one = synced()
+    one.received(1, Accept(HIGHER, (A, B), 0), 0)
+    one.received(1, OneShort(HIGHER, 1), 0)
+    assert one.decided == 0
+    assert told(one) == [(1, Accepted(HIGHER, 2))]
+    assert one.decided == 1, "the leader's disk has no more"
+    one.received(1, OneShort(HIGHER, 3), 0)
+    assert one.decided == 2, "there is no more here"
+
+
+def test_one_short_in_a_ballot_that_was_left_decides_nothing() -> None:
+    one = synced()
+    one.received(1, Accept(HIGHER, (A,), 0), 0)
+    higher = Ballot(0, 3, 2)
+    one.received(2, Prepare(higher, LOW, 0, 0), 0)
+    one.received(1, OneShort(HIGHER, 1), 0)
+    assert (1, Refusal(higher)) in told(one)
+    assert one.decided == 0

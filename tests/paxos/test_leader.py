@@ -14,6 +14,7 @@ from zkserver.paxos.messages import (
     Accepted,
     AcceptSync,
     Assurance,
+    OneShort,
     Prepare,
     Promise,
     Question,
@@ -191,6 +192,51 @@ def test_news_goes_at_once_to_whom_somebody_waits_at() -> None:
     one.received(2, Accepted(one.promised, 1), 0)
     assert one.take_outbox() == [(3, Accept(one.promised, (), 1))]
     assert one.leader.has_news, "for server 2"
+
+
+def awaited(*, at: int, voters: int = 3, record: Record = A) -> PaxosNode:
+    """A leader with one proposal; somebody waits for it at server ``at``."""
+    one = leader(voters=voters)
+    one.is_patient = True
+    for peer in range(2, voters + 1):
+        one.received(peer, promise(one, LOW), 0)
+    one.take_outbox()
+    one.propose(record)
+    assert one.leader is not None
+    one.leader.awaited(at)
+    assert all(isinstance(message, Accept) for _, message in one.take_outbox())
+    return one
+
+
+def test_one_who_waits_is_told_that_only_its_own_disk_is_missing() -> None:
+    one = awaited(at=3)
+    assert one.leader is not None and one.leader.covering_length == 0
+    flush(one)
+    assert one.take_outbox() == [(3, OneShort(one.promised, 1))]
+    assert one.decided == 0
+    # It may have told its client by now, so a sync has to wait for that.
+    assert one.leader.covering_length == 1
+    one.received(3, Accepted(one.promised, 1), 0)
+    assert one.decided == 1
+    assert one.take_outbox() == [], "it knows"
+
+
+def test_among_five_another_disk_than_the_leader_s_has_to_have_it_too() -> None:
+    one = awaited(at=3, voters=5)
+    flush(one)
+    assert one.take_outbox() == []
+    one.received(4, Accepted(one.promised, 1), 0)
+    assert one.take_outbox() == [(3, OneShort(one.promised, 1))]
+    one.received(5, Accepted(one.promised, 1), 0)
+    assert one.take_outbox() == [(3, Accept(one.promised, (), 1))], "its disk may be slow"
+
+
+def test_how_a_configuration_ends_the_leader_knows_first() -> None:
+    one = awaited(at=3, record=A._replace(payload=STOP))
+    flush(one)
+    assert one.take_outbox() == []
+    one.received(2, Accepted(one.promised, 1), 0)
+    assert one.take_outbox() == [(3, Accept(one.promised, (), 1))]
 
 
 def test_news_goes_to_everybody_when_told_so() -> None:

@@ -18,6 +18,7 @@ from zkserver.paxos.messages import (
     AcceptSync,
     Assurance,
     Heartbeat,
+    OneShort,
     PaxosMessage,
     Prepare,
     PrepareRequest,
@@ -109,8 +110,8 @@ def message_text(message: PaxosMessage) -> str:
         )
     if isinstance(message, Accept):
         return f"Accept {ballot} {records_text(message.records)} dec={message.decided}"
-    if isinstance(message, Accepted):
-        return f"Accepted {ballot} len={message.length}"
+    if isinstance(message, Accepted | OneShort):
+        return f"{type(message).__name__} {ballot} len={message.length}"
     if isinstance(message, Question | Assurance):
         return f"{type(message).__name__} {ballot} {message.number}"
     kind: type[PrepareRequest | Refusal] = type(message)

@@ -21,6 +21,7 @@ voters, but are not counted.
     AcceptSync      from here on your sequence is mine, at least as far as I adopted it
     Accept          further records; so much is decided
     Accepted        so much of your sequence is on my disk
+    OneShort        so much is decided if it is on your disk too: somebody waits there
     PrepareRequest  I am back, or have lost the thread: begin anew with me
     Refusal         I have promised a higher ballot
     Heartbeat       whom I hear, and who leads as far as I know; belongs to no ballot
@@ -36,6 +37,12 @@ does (``durable.py``). An adopted sequence is one write, all or nothing: a part 
 for the higher ballot, would outweigh a longer sequence that is decided. That is why AcceptSync
 holds everything up to the adopted length, however much that is. Accept is not held back: the
 leader's disk works while the messages travel, and counts as one of the majority.
+
+Decided at a follower. A leader whose disk has what a follower's client waits for tells that
+one as soon as only its own disk is missing from a majority; the follower then knows first,
+and saves the way to the leader and back. So what was acknowledged to somebody may go as far
+as was told in such a way, beyond what the leader knows to be decided
+(``Leader.covering_length``); how a configuration ends is never told so.
 
 Election. Ballots order candidates, heartbeats find those who hear a majority and are heard by
 it; only these may lead, and logs play no part, since phase 1 brings what is missing. A leader

@@ -29,3 +29,7 @@ class Configuration:
     def majority_of(self, lengths: list[int]) -> int:
         """The greatest length that a majority of voters has reached; one length for each voter."""
         return sorted(lengths, reverse=True)[len(lengths) // 2]
+
+    def one_short_of_majority(self, lengths: list[int]) -> int:
+        """The greatest length that lacks one voter, whose length is not among ``lengths``."""
+        return sorted(lengths, reverse=True)[(len(lengths) + 1) // 2 - 1]

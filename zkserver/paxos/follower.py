@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Final
 from zkserver.errors import invariant
 from zkserver.paxos.ballot import Ballot
 from zkserver.paxos.log import Record
-from zkserver.paxos.messages import Accept, AcceptSync, Prepare, PrepareRequest, Promise, Refusal
+from zkserver.paxos.messages import (
+    Accept,
+    AcceptSync,
+    OneShort,
+    Prepare,
+    PrepareRequest,
+    Promise,
+    Refusal,
+)
 
 if TYPE_CHECKING:
     from zkserver.paxos.node import PaxosNode
@@ -32,6 +40,8 @@ class Follower:
         self.is_synced = False
         #: How long the leader's sequence was when it began to sync us.
         self._sync_length = 0
+        #: Of so much nothing but our own disk is missing from a majority.
+        self._one_short = 0
 
     @property
     def is_caught_up(self) -> bool:
@@ -92,6 +102,17 @@ class Follower:
             self._extend(message.records)
             self.node.owes_acknowledgement = True
         self._learn(message.decided)
+
+    def one_short(self, message: OneShort) -> None:
+        """What is or comes on our disk is decided by that, as far as this goes."""
+        self._one_short = max(self._one_short, message.length)
+        self.persisted()
+
+    def persisted(self) -> None:
+        """Our disk has come further, or others' have."""
+        node = self.node
+        if self._one_short > node.decided:
+            node.learn(min(self._one_short, node.durable_length(self.ballot)))
 
     def _extend(self, records: tuple[Record, ...]) -> None:
         """Put what we do not have yet behind our sequence, which is the leader's."""

@@ -23,6 +23,7 @@ from zkserver.paxos.messages import (
     Accepted,
     AcceptSync,
     Assurance,
+    OneShort,
     Prepare,
     Promise,
     Question,
@@ -52,6 +53,8 @@ class Follower:
     told: int = 0
     #: How far somebody waits there to be told.
     awaits: int = 0
+    #: How far it was told that nothing but its own disk is missing.
+    one_short: int = 0
     #: (end, bytes) of what is under way.
     under_way: list[tuple[int, int]] = field(default_factory=list)
     bytes_under_way: int = 0
@@ -82,6 +85,8 @@ class Leader:
         self.has_news = False
         #: There may be something to stream; every step that makes it so says it.
         self.has_more = True
+        #: How far a follower may have come to know by itself what is decided.
+        self._one_short = 0
         #: How often the voters were asked whether we still lead.
         self._questions = 0
 
@@ -214,6 +219,7 @@ class Leader:
             return
         invariant(message.length <= self.node.log.end, "accepted what was never proposed")
         follower.length = message.length
+        follower.told = max(follower.told, min(message.length, follower.one_short))
         under_way = follower.under_way
         while under_way and under_way[0][0] <= message.length:
             follower.bytes_under_way -= under_way.pop(0)[1]
@@ -222,6 +228,8 @@ class Leader:
             self.has_more = True
         if message.length > self.node.decided:
             self.decide()
+            # Where somebody waits only its own disk may be missing now.
+            self.has_more = True
 
     def assures(self, peer_id: int, message: Assurance) -> None:
         """A server has promised no higher ballot than ours, up to one of our questions."""
@@ -300,7 +308,7 @@ class Leader:
     @property
     def covering_length(self) -> int:
         """The length within which all is that was acknowledged to anybody, while we lead."""
-        return max(self.node.decided, self._adopted_length)
+        return max(self.node.decided, self._adopted_length, self._one_short)
 
     def awaited(self, peer_id: int) -> None:
         """Somebody at a follower waits for what has been proposed so far."""
@@ -343,6 +351,23 @@ class Leader:
                     break
                 follower.told = decided
                 node.send(peer_id, Accept(self.ballot, records, decided))
+            if follower.awaits > follower.told:
+                self._tell_who_decides(peer_id, follower)
+
+    def _tell_who_decides(self, peer_id: int, follower: Follower) -> None:
+        """Somebody waits at a follower: let it know where its own disk is the last one needed.
+
+        Not while the configuration may end: how it does the leader has to know first.
+        """
+        if peer_id not in self._voters or self.is_stopping:
+            return
+        length = self.node.configuration.one_short_of_majority(
+            [self._length_of(voter) for voter in self._voters if voter != peer_id]
+        )
+        if length > max(follower.told, follower.one_short):
+            follower.one_short = length
+            self._one_short = max(self._one_short, length)
+            self.node.send(peer_id, OneShort(self.ballot, length))
 
     @property
     def synced(self) -> list[int]:

@@ -87,6 +87,18 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class OneShort:
+    """Of the first ``length`` entries nothing but the receiver's own disk is missing.
+
+    The leader's and others' make up a majority together with it, so whoever has them on disk
+    knows them to be decided without having asked.
+    """
+
+    ballot: Ballot
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """From a leader to its voters: has one of you promised a higher ballot meanwhile?"""
 
@@ -124,6 +136,7 @@ PaxosMessage = (
     | AcceptSync
     | Accept
     | Accepted
+    | OneShort
     | Question
     | Assurance
     | PrepareRequest

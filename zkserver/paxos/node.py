@@ -34,6 +34,7 @@ from zkserver.paxos.messages import (
     AcceptSync,
     Assurance,
     Heartbeat,
+    OneShort,
     PaxosMessage,
     Prepare,
     PrepareRequest,
@@ -206,6 +207,9 @@ class PaxosNode:
         elif isinstance(message, Accepted):
             if self.leader is not None and self.leader.ballot == message.ballot:
                 self.leader.accepted(peer_id, message)
+        elif isinstance(message, OneShort):
+            if self._follows(peer_id, message.ballot):
+                self._following().one_short(message)
         elif isinstance(message, AcceptSync):
             if self._follows(peer_id, message.ballot):
                 self._following().accept_sync(message)
@@ -474,6 +478,9 @@ class PaxosNode:
                 self.send(peer_id, message)
         if self.leader is not None:
             self.leader.decide()
+            self.leader.has_more = True
+        elif self.follower is not None:
+            self.follower.persisted()
 
 
 def _first_of(count: int) -> int:

@@ -14,6 +14,7 @@ the fixed parts are read in one go::
     Refusal          B 8   Q ballot
     Question         B 9   Q ballot   Q number
     Assurance        B 10  Q ballot   Q number
+    OneShort         B 11  Q ballot   Q length
     Forward          B 16  Q ballot   I entries   payload
     Touch            B 17  q session id, any number of them
     DigestNote       B 18  q zxid   Q digest
@@ -45,6 +46,7 @@ from zkserver.paxos.messages import (
     AcceptSync,
     Assurance,
     Heartbeat,
+    OneShort,
     Prepare,
     PrepareRequest,
     Promise,
@@ -74,6 +76,7 @@ _PREPARE_REQUEST: Final = 7
 _REFUSAL: Final = 8
 _QUESTION: Final = 9
 _ASSURANCE: Final = 10
+_ONE_SHORT: Final = 11
 _FORWARD: Final = 16
 _TOUCH: Final = 17
 _DIGEST_NOTE: Final = 18
@@ -169,6 +172,8 @@ def _pieces(message: LinkMessage) -> list[bytes]:
             return [_FORWARD_HEAD.pack(_FORWARD, ballot, message.entries), message.payload]
         case Heartbeat():
             return [_pack_heartbeat(message)]
+        case OneShort(ballot, length):
+            return [_BALLOT_AND_LENGTH.pack(_ONE_SHORT, ballot.packed(), length)]
         case Question(ballot, number):
             return [_BALLOT_AND_LENGTH.pack(_QUESTION, ballot.packed(), number)]
         case Assurance(ballot, number):
@@ -266,6 +271,11 @@ def _read_accept(body: bytes) -> Accept:
 def _read_accepted(body: bytes) -> Accepted:
     _, ballot, length = _BALLOT_AND_LENGTH.unpack(body)
     return Accepted(Ballot.unpacked(ballot), length)
+
+
+def _read_one_short(body: bytes) -> OneShort:
+    _, ballot, length = _BALLOT_AND_LENGTH.unpack(body)
+    return OneShort(Ballot.unpacked(ballot), length)
 
 
 def _read_question(body: bytes) -> Question:
@@ -368,6 +378,7 @@ _READERS: Final[dict[int, Callable[[bytes], LinkMessage]]] = {
     _REFUSAL: _read_refusal,
     _QUESTION: _read_question,
     _ASSURANCE: _read_assurance,
+    _ONE_SHORT: _read_one_short,
     _FORWARD: _read_forward,
     _TOUCH: _read_touch,
     _DIGEST_NOTE: _read_digest_note,

@@ -166,6 +166,25 @@ def _sync_unassured() -> list[Change]:
     return [(Leader, "assured", property(assured))]
 
 
+def _told_too_early() -> list[Change]:
+    """A follower is told to decide by itself what the leader's disk does not have yet."""
+
+    def one_short(configuration: Configuration, lengths: list[int]) -> int:
+        del configuration
+        return max(lengths) + 1
+
+    return [(Configuration, "one_short_of_majority", one_short)]
+
+
+def _told_not_covered() -> list[Change]:
+    """A sync overlooks what a follower may have decided, and told, by itself."""
+
+    def covering_length(leader: Leader) -> int:
+        return max(leader.node.decided, leader._adopted_length)
+
+    return [(Leader, "covering_length", property(covering_length))]
+
+
 PLANTED: Final[dict[str, Callable[[], list[Change]]]] = {
     "persist-skipped": _persist_skipped,
     "promise-forgotten": _promise_forgotten,
@@ -178,6 +197,8 @@ PLANTED: Final[dict[str, Callable[[], list[Change]]]] = {
     "snapshot-without-sessions": _snapshot_without_sessions,
     "torn-tail": _torn_tail,
     "sync-unassured": _sync_unassured,
+    "told-too-early": _told_too_early,
+    "told-not-covered": _told_not_covered,
 }
 
 
