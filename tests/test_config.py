@@ -182,6 +182,10 @@ def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ("enforce.auth.enabled=true\nenforce.auth.schemes=digest,sasl", "the scheme sasl"),
         ("DigestAuthenticationProvider.digestAlg=ROT13", "must be one of"),
         ("initLimit=soon", "must be a whole number"),
+        ("admin.serverPort=80800", "must be"),
+        ("admin.commandURL=commands", "must be a path"),
+        ("admin.forceHttps=true", "ssl.quorum.keyStore.location"),
+        ("metricsProvider.className=my.Provider", "PrometheusMetricsProvider"),
         ("syncEnabled=maybe", "must be true or false"),
         ("standaloneEnabled=false", "at least one participant"),
         ("standaloneEnabled=off", "must be true or false"),
@@ -225,8 +229,8 @@ def test_what_is_the_case_anyway_is_not_worth_a_line(tmp_path: Path, text: str) 
         ("syncLimit", "only servers of an ensemble"),
         ("ssl.keyStore.location", "neither secureClientPort nor client.portUnification"),
         ("ssl.quorum.keyStore.location", "neither sslQuorum=true nor portUnification"),
-        ("admin.serverPort", "AdminServer"),
-        ("metricsProvider.httpPort", "Prometheus"),
+        ("admin.portUnification", "AdminServer"),
+        ("metricsProvider.httpsPort", "Prometheus"),
         ("superUser.1", "SASL needs java.security.auth.login.config"),
         ("request_throttle_max_requests", "not acted upon"),
         ("autopurge.snapRetainCont", "not a setting"),
@@ -255,7 +259,7 @@ def test_every_field_of_the_tables_exists() -> None:
     assert named - fields == {"enforce_auth"}
     # Those of TLS are read by config_tls.
     assert fields - named == {
-        *("server_id", "require_sasl", "membership", "static_config_file"),
+        *("given", "server_id", "require_sasl", "membership", "static_config_file"),
         *("sasl_users", "sasl_super_users", "allow_sasl_failures"),
         *("secure_client_port", "secure_client_address", "port_unification", "client_tls"),
         *("cert_reload", "x509_super_user", "tls_auto_directory", "quorum_tls", "ssl_quorum"),

@@ -149,6 +149,27 @@ class Config:
     super_digest: str = ""
     # Java's name, a key of config_keys.DIGEST_ALGORITHMS.
     digest_algorithm: str = "SHA1"
+    # The HTTP AdminServer of ``zkserver start``; an embedded server has none.
+    admin_enabled: bool = True
+    admin_address: str = "0.0.0.0"
+    admin_port: int = 8080
+    admin_url: str = "/commands"
+    admin_idle_timeout_ms: int = 30_000
+    # With the stores of the links between servers.
+    admin_force_https: bool = False
+    admin_need_client_auth: bool = False
+    admin_snapshot_enabled: bool = True
+    admin_restore_enabled: bool = True
+    # How often a snapshot is taken for whoever asks.
+    admin_rate_limit_ms: int = 300_000
+    # The port of Prometheus.
+    metrics_enabled: bool = False
+    metrics_address: str = "0.0.0.0"
+    metrics_port: int = 7000
+    metrics_process_info: bool = True
+    # The settings as they were given, for whoever asks the AdminServer.
+    given: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
+
     # A connection needs an identity of one of these schemes; empty: none is needed.
     enforce_auth_schemes: tuple[str, ...] = ()
     # Passwords of the users who log in by SASL, by name; None: there is no SASL.
@@ -295,6 +316,10 @@ def load_config(path: str | None, overrides: Mapping[str, str]) -> Loaded:
     if reader.problems:
         raise ConfigError(reader.problems)
     ignored = [f"{reason}: {', '.join(keys)}" for reason, keys in reader.no_effect.items()]
+    reader.fields["given"] = tuple(settings.items())
+    _check_admin(reader)
+    if reader.problems:
+        raise ConfigError(reader.problems)
     # Each value was made by the parser that stands beside its field's name in the tables.
     config = Config(**reader.fields)  # type: ignore[arg-type]
     return Loaded(config, ignored, reader.warnings)
@@ -339,6 +364,15 @@ def _check_client_address(
         )
     elif in_file:
         reader.warnings.append(f"clientPort is not set: using {DEFAULT_CLIENT_PORT}")
+
+
+def _check_admin(reader: Reader) -> None:
+    fields = reader.fields
+    if fields.get("admin_force_https") and fields.get("quorum_tls") is None:
+        reader.problems.append(
+            "admin.forceHttps=true: needs the key store of the links between servers:"
+            " ssl.quorum.keyStore.location with sslQuorum=true"
+        )
 
 
 def _name_what_is_in_vain(settings: Mapping[str, str], reader: Reader) -> None:

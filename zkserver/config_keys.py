@@ -100,6 +100,22 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def url_path(text: str) -> str:
+    """The path under which something is served."""
+    if not text.startswith("/") or any(char in text for char in " \t?#{}"):
+        raise ValueError("must be a path that begins with /")
+    return text
+
+
+def metrics_provider(text: str) -> bool:
+    """The name of a class of Apache's: whether it is the one for Prometheus."""
+    known = {"DefaultMetricsProvider": False, "PrometheusMetricsProvider": True}
+    name = text.rpartition(".")[2]
+    if name not in known:
+        raise ValueError("must be DefaultMetricsProvider or PrometheusMetricsProvider")
+    return known[name]
+
+
 #: Java's names of message digests and what hashlib calls them.
 DIGEST_ALGORITHMS = {
     "MD5": "md5",
@@ -173,6 +189,20 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "DigestAuthenticationProvider.enabled": ("digest_auth_enabled", true_or_false),
     "DigestAuthenticationProvider.superDigest": ("super_digest", str),
     "DigestAuthenticationProvider.digestAlg": ("digest_algorithm", digest_algorithm),
+    "admin.enableServer": ("admin_enabled", true_or_false),
+    "admin.serverAddress": ("admin_address", host),
+    "admin.serverPort": ("admin_port", whole(0, 65535)),
+    "admin.commandURL": ("admin_url", url_path),
+    "admin.idleTimeout": ("admin_idle_timeout_ms", whole(1)),
+    "admin.forceHttps": ("admin_force_https", true_or_false),
+    "admin.needClientAuth": ("admin_need_client_auth", true_or_false),
+    "admin.snapshot.enabled": ("admin_snapshot_enabled", true_or_false),
+    "admin.restore.enabled": ("admin_restore_enabled", true_or_false),
+    "admin.rateLimiterIntervalInMS": ("admin_rate_limit_ms", whole(0)),
+    "metricsProvider.className": ("metrics_enabled", metrics_provider),
+    "metricsProvider.httpHost": ("metrics_address", host),
+    "metricsProvider.httpPort": ("metrics_port", whole(0, 65535)),
+    "metricsProvider.exportJvmInfo": ("metrics_process_info", true_or_false),
     "enforce.auth.enabled": ("enforce_auth", true_or_false),
     "enforce.auth.schemes": ("enforce_auth_schemes", names),
     "connection_throttle_tokens": ("connection_throttle_tokens", whole(0)),
@@ -226,8 +256,8 @@ _IMPORT = "TTL znodes as 3.5.3 alone wrote them are not imported as such"
 _AUDIT = "the audit log is not available in this version"
 _TLS = "TLS is OpenSSL's here, in the mode that the system has set for it"
 _SASL = "only DIGEST-MD5 is available, and only for clients of this server"
-_ADMIN = "the HTTP AdminServer is not available in this version"
-_METRICS = "the Prometheus endpoint is not available in this version; mntr has the figures"
+_ADMIN = "the AdminServer speaks plain HTTP, or HTTPS alone with admin.forceHttps"
+_METRICS = "the Prometheus endpoint is plain HTTP without further settings"
 
 #: Keys which are accepted without effect, grouped by the reason told at start.
 IGNORED: dict[str, tuple[str, ...]] = {
@@ -313,10 +343,6 @@ def refusal(key: str, value: str) -> str | None:
         return "must be participant or observer"
     if key == "db.autocreate" and not true_or_false(value):
         return f"refusing to serve an empty data directory is {_NOT_YET}; set it to true"
-    if key == "metricsProvider.className":
-        known = ("DefaultMetricsProvider", "PrometheusMetricsProvider")
-        if value.rpartition(".")[2] not in known:
-            return "must be DefaultMetricsProvider or PrometheusMetricsProvider"
     if key.startswith("authProvider."):
         return _auth_provider_refusal(value)
     return None
@@ -346,9 +372,7 @@ def harmless(key: str, value: str) -> bool:
         return True
     if key == "autopurge.purgeInterval":
         return hours(value) > 0
-    if key == "metricsProvider.className":
-        return value.endswith("DefaultMetricsProvider")
-    return key == "admin.enableServer" and value.lower() == "false"
+    return False
 
 
 def ignored_reason(key: str) -> str:

@@ -73,7 +73,7 @@ class Development:
         config = home / "zoo.cfg"
         config.write_text(
             f"tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir={data}\n"
-            f"4lw.commands.whitelist=*\n{self._lines}"
+            f"4lw.commands.whitelist=*\nadmin.enableServer=false\n{self._lines}"
         )
         command = [sys.executable, "-m", "zkserver", "start", str(config)]
         # In a session of its own, so that Ctrl-C reaches this command alone.

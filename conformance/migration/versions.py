@@ -16,8 +16,9 @@ CONFIG_SINCE: Final = (3, 5)
 CONTAINERS_SINCE: Final = (3, 5)
 TTL_SINCE: Final = (3, 5, 4)
 COMPRESSION_SINCE: Final = (3, 6)
-# What the servers want and their own descriptions leave to others: the metrics since 3.6, and
-# snappy for snapshots.
+PROMETHEUS_SINCE: Final = (3, 6)
+# What the servers want and their own descriptions leave to others: the metrics since 3.6,
+# snappy for snapshots, Jetty and Jackson for the AdminServer.
 _POM: Final = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>conformance</groupId>
@@ -39,9 +40,25 @@ _POM: Final = """<project xmlns="http://maven.apache.org/POM/4.0.0">
       <artifactId>snappy-java</artifactId>
       <version>1.1.10.5</version>
     </dependency>
+    <dependency>
+      <groupId>org.eclipse.jetty</groupId>
+      <artifactId>jetty-servlet</artifactId>
+      <version>9.4.56.v20240826</version>
+    </dependency>
+    <dependency>
+      <groupId>com.fasterxml.jackson.core</groupId>
+      <artifactId>jackson-databind</artifactId>
+      <version>2.15.2</version>
+    </dependency>
+    %s
   </dependencies>
 </project>
 """
+_PROMETHEUS: Final = """<dependency>
+      <groupId>org.apache.zookeeper</groupId>
+      <artifactId>zookeeper-prometheus-metrics</artifactId>
+      <version>%s</version>
+    </dependency>"""
 
 
 def number_of(version: str) -> tuple[int, ...]:
@@ -56,7 +73,8 @@ def server_class(version: str) -> type[ApacheServer]:
     """
     BUILD.mkdir(parents=True, exist_ok=True)
     pom = BUILD / f"apache-server-{version}.xml"
-    pom.write_text(_POM % version)
+    has_prometheus = number_of(version) >= PROMETHEUS_SINCE
+    pom.write_text(_POM % (version, _PROMETHEUS % version if has_prometheus else ""))
     jars = maven_classpath(pom).split(os.pathsep)
 
     class Server(ApacheServer):

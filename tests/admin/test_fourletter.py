@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zkserver.admin.figures import java_double
 from zkserver.admin.fourletter import (
     NOT_SERVING,
     WORD_OF_BYTES,
@@ -18,7 +19,6 @@ from zkserver.admin.fourletter import (
     ResetServerStats,
     SetTraceMask,
     answer,
-    java_double,
 )
 from zkserver.admin.status_view import (
     ConnectionBucketView,

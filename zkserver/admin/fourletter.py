@@ -12,10 +12,9 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import floor
 
-from zkserver.admin.mntr_keys import ADVANCED_SUMMARIES, BASIC_SUMMARIES, COUNTERS, GAUGES
-from zkserver.admin.status_view import ConnectionView, StatusView, Summary
+from zkserver.admin.figures import java_double, monitored
+from zkserver.admin.status_view import ConnectionView, StatusView
 
 NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
 READ_ONLY_NOTICE = "READ-ONLY mode; serving only read-only clients\n"
@@ -71,20 +70,6 @@ def answer(word: str, view: StatusView, argument: bytes = b"") -> Answer:
     if not view.serving and word not in _ALWAYS_ANSWERED:
         return Answer(b"null" if word == "isro" else NOT_SERVING.encode())
     return Answer("".join(write(view)).encode(), _EFFECTS.get(word))
-
-
-def java_double(number: float) -> str:
-    """``number`` as Java's Double.toString writes it after rounding to four decimals."""
-    rounded = floor(number * 10_000 + 0.5) / 10_000
-    # Double.toString turns to computer notation below 0.001 and from ten million on.
-    if rounded != 0 and not 1e-3 <= abs(rounded) < 1e7:
-        mantissa, _, exponent = f"{rounded:.16e}".partition("e")
-        for digits in range(1, 17):
-            mantissa = f"{rounded:.{digits}e}".partition("e")[0]
-            if float(f"{mantissa}e{exponent}") == rounded:
-                break
-        return f"{mantissa}E{int(exponent)}"
-    return repr(float(rounded))
 
 
 def _hex(number: int) -> str:
@@ -181,63 +166,8 @@ def _srst(view: StatusView) -> Iterator[str]:
 
 
 def _mntr(view: StatusView) -> Iterator[str]:
-    figures: dict[str, int | float | str] = {
-        "version": view.version,
-        "server_state": view.state,
-        **_peer_figures(view),
-        "num_alive_connections": view.connection_count,
-        "avg_latency": float(view.avg_latency_ms),
-        "outstanding_requests": view.outstanding,
-        "znode_count": view.node_count,
-        "packets_sent": view.sent,
-        "packets_received": view.received,
-        "min_latency": view.min_latency_ms,
-        "max_latency": view.max_latency_ms,
-        **GAUGES,
-        **dict.fromkeys(COUNTERS, 0),
-        **view.figures(),
-    }
-    for name, value in figures.items():
+    for name, value in monitored(view).items():
         yield f"zk_{name}\t{java_double(value) if isinstance(value, float) else value}\n"
-    observed = dict(view.summaries())
-    for name in BASIC_SUMMARIES:
-        yield from _summary(name, observed.pop(name, _EMPTY))
-    for name in ADVANCED_SUMMARIES:
-        yield from _summary(name, observed.pop(name, _EMPTY), advanced=True)
-    # What is left is keyed by a namespace, such as app_read_per_namespace.
-    for name, summary in observed.items():
-        yield from _summary(name, summary)
-
-
-def _peer_figures(view: StatusView) -> dict[str, int | str]:
-    peer = view.peer
-    if peer is None or view.read_only:
-        return {}
-    found: dict[str, int | str] = {"peer_state": peer.state}
-    if peer.observer_master_id is not None:
-        found["observer_master_id"] = peer.observer_master_id
-    if view.proposal_bytes is not None:
-        found["last_proposal_size"], found["min_proposal_size"], found["max_proposal_size"] = (
-            view.proposal_bytes
-        )
-    return found
-
-
-_EMPTY = Summary()
-
-
-def _summary(name: str, summary: Summary, *, advanced: bool = False) -> Iterator[str]:
-    average = summary.total / summary.count if summary.count else 0.0
-    yield f"zk_avg_{name}\t{java_double(average)}\n"
-    yield f"zk_min_{name}\t{summary.minimum}\n"
-    yield f"zk_max_{name}\t{summary.maximum}\n"
-    yield f"zk_cnt_{name}\t{summary.count}\n"
-    yield f"zk_sum_{name}\t{summary.total}\n"
-    if advanced:
-        yield f"zk_p50_{name}\t{summary.p50}\n"
-        yield f"zk_p95_{name}\t{summary.p95}\n"
-        yield f"zk_p99_{name}\t{summary.p99}\n"
-        yield f"zk_p999_{name}\t{summary.p999}\n"
 
 
 def _conf(view: StatusView) -> Iterator[str]:

@@ -39,6 +39,8 @@ class ConnectionView:
     # Monotonic clock, 0: none yet.
     last_response_ms: int = 0
     last_latency_ms: int = 0
+    # It came under TLS.
+    is_secure: bool = False
     min_latency_ms: int = 0
     # Rounded down, as ConnectionBean and cons show it.
     avg_latency_ms: int = 0
@@ -87,6 +89,20 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberView:
+    """A server of the ensemble, as its line in ``/zookeeper/config`` has it."""
+
+    server_id: int
+    # IPv6 addresses are in brackets.
+    host: str
+    quorum_port: int
+    election_port: int
+    is_observer: bool
+    # "host:port", or "" where the line has none.
+    client_address: str
+
+
+@dataclass(frozen=True, slots=True)
 class PeerView:
     """What only a server of an ensemble has to tell."""
 
@@ -102,6 +118,12 @@ class PeerView:
     # Session id and timeout in milliseconds of all sessions, where somebody else expires
     # them; None on the leader, which does.
     global_sessions: Callable[[], Sequence[tuple[int, int]]] | None
+    # All servers, in ascending order of their ids.
+    members: Sequence[MemberView] = ()
+    # None while there is none.
+    leader_id: int | None = None
+    # Ids of the observers that the leader has in step, and where each one is linked from.
+    synced_observers: Sequence[tuple[int, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +178,7 @@ class StatusView:
     proposal_bytes: tuple[int, int, int] | None = None
     # None on a standalone server.
     peer: PeerView | None = None
+    # zxid of the newest snapshot and when it was written, seconds; (0, 0): there is none yet.
+    last_snapshot: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    # Flushes that took longer than fsync.warningthresholdms.
+    slow_flushes: int = 0

@@ -112,7 +112,7 @@ def _name(
     return found.digest()[:_NAME_BYTES]
 
 
-def from_tree(tree: ZnodeTree, sessions: Mapping[int, Session]) -> ApacheTree:
+def from_tree(tree: ZnodeTree | State, sessions: Mapping[int, Session]) -> ApacheTree:
     """Apache's tree from ours."""
     apache = ApacheTree()
     apache.sessions = {one.session_id: one.timeout_ms for one in sessions.values()}

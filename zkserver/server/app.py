@@ -28,6 +28,7 @@ from zkserver.storage import DiskFailed, OsDisk, Recovered, WalOptions, recover
 from zkserver.tree.tree import TreeRules
 
 if TYPE_CHECKING:
+    from zkserver.server.admin_server import AdminServer
     from zkserver.server.ensemble_shell import EnsembleShell
     from zkserver.server.status import FourLetterWords
 
@@ -137,12 +138,17 @@ class Server:
     def _four_letter_word(self, data: bytes) -> bytes | None:
         if not data[:4].isalpha():
             return b""
+        return self.words.answer(data)
+
+    @property
+    def words(self) -> FourLetterWords:
+        """What answers questions about this server."""
         if self._words is None:
             # Imported here: a server that is never asked need not pay for the answers.
             from zkserver.server.status import FourLetterWords
 
             self._words = FourLetterWords(self)
-        return self._words.answer(data)
+        return self._words
 
     def _recover(self) -> Recovered:
         config = self.config
@@ -261,6 +267,15 @@ def _prepare_process() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
+def _admin_of(server: Server) -> AdminServer | None:
+    if not (server.config.admin_enabled or server.config.metrics_enabled):
+        return None
+    # As above.
+    from zkserver.server.admin_server import AdminServer
+
+    return AdminServer(server)
+
+
 def _greeting(server: Server) -> list[str]:
     config = server.config
     places = [f"{config.client_address or '*'}:{server.port}"] * (config.client_port != NO_PORT)
@@ -298,9 +313,12 @@ def serve(config: Config, notes: list[str]) -> int:
     signal.signal(signal.SIGINT, on_signal)
     for note in notes:
         sys.stderr.write(f"zkserver: {note}\n")
-    for line in _greeting(server):
+    admin = _admin_of(server)
+    for line in [*_greeting(server), *(admin.places if admin is not None else ())]:
         sys.stdout.write(f"zkserver: {line}\n")
     sys.stdout.flush()
+    if admin is not None:
+        admin.start()
     try:
         server.run()
     except DiskFailed as failure:
@@ -310,4 +328,7 @@ def serve(config: Config, notes: list[str]) -> int:
             " free space or mend the disk, then start again\n"
         )
         return 1
+    finally:
+        if admin is not None:
+            admin.stop()
     return 0

@@ -64,6 +64,11 @@ class ClientSocket:
         self.recv = sock.recv
 
     @property
+    def is_secure(self) -> bool:
+        """Whether it is under TLS."""
+        return getattr(self.sock, "is_secure", False)
+
+    @property
     def failure(self) -> str:
         """Why the connection could not be secured, if that is so."""
         return getattr(self.sock, "failure", "")

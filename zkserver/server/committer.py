@@ -62,6 +62,8 @@ class Committer:
         self.delay_s = 0.0
         self.flushes = 0
         self._warn_slow = warn_slow
+        #: Flushes that took longer than that.
+        self.slow_flushes = 0
         self._slow_us = slow_flush_ms * 1000.0
         self._threaded = False
         self._reviewed_at = 0
@@ -172,6 +174,7 @@ class Committer:
         took_us = (time.perf_counter_ns() - began) / 1000
         self.flush_us += (took_us - self.flush_us) * _SMOOTHING
         if took_us > self._slow_us:
+            self.slow_flushes += 1
             self._warn_slow(took_us / 1000)
 
     def _review(self) -> None:

@@ -19,6 +19,7 @@ from zkserver.replica.core import ReplicaCore
 from zkserver.replica.state import State, dump
 from zkserver.server.committer import Committer
 from zkserver.storage import Disk, SnapshotMeta, read_meta, retain, write_snapshot
+from zkserver.storage.snapshots import list_snapshots
 
 #: A snapshot is not worth it before the log has grown by this share of the last snapshot.
 _LOG_SHARE: Final = 0.5
@@ -68,6 +69,25 @@ class Snapshotter:
             return False
         log_bytes = self.committer.wal.bytes_written - self._log_bytes_then
         return log_bytes >= self.last_bytes * _LOG_SHARE
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether one is under way."""
+        return self._writing is not None
+
+    def begin_now(self) -> bool:
+        """Begin one whether it is due or not; False while another one is under way."""
+        if self._writing is not None:
+            return False
+        self.begin()
+        return True
+
+    def newest(self) -> tuple[int, int, int]:
+        """zxid, index and bytes of the newest snapshot that is whole; zeros without one."""
+        for path in list_snapshots(self.disk, self.directory)[:1]:
+            meta = read_meta(self.disk, path)
+            return meta.zxid, meta.index, os.stat(path).st_size  # noqa: PTH116
+        return 0, 0, 0
 
     def _meta(self) -> SnapshotMeta:
         core = self.core

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkserver.admin import fourletter
@@ -11,14 +12,18 @@ from zkserver.admin.environment import environment, file_descriptors, version_te
 from zkserver.admin.status_view import (
     ConnectionBucketView,
     ConnectionView,
+    MemberView,
     PeerView,
     SessionView,
     StatusView,
     Summary,
     WatcherView,
 )
+from zkserver.config import NO_PORT, Config
 from zkserver.replica.connection import Connection
+from zkserver.replica.membership import ANY_HOST, Member
 from zkserver.server.loop import monotonic_ms
+from zkserver.storage.snapshots import list_snapshots, snapshot_zxid
 from zkserver.wire.opcodes import OP_NAMES
 
 if TYPE_CHECKING:
@@ -50,10 +55,11 @@ class FourLetterWords:
         if word == "stmk" and len(data) < _STMK_BYTES:
             return None
         given = fourletter.answer(word, self.view(), data[4:_STMK_BYTES])
-        self._carry_out(given.effect)
+        self.carry_out(given.effect)
         return given.text
 
-    def _carry_out(self, effect: fourletter.Effect | None) -> None:
+    def carry_out(self, effect: fourletter.Effect | None) -> None:
+        """Do what an answer asks the server to do."""
         match effect:
             case fourletter.SetTraceMask(mask):
                 self.trace_mask = mask
@@ -91,7 +97,9 @@ class FourLetterWords:
             data_dir_bytes=lambda: _bytes_in(recovered.snapshot_dir, "snapshot-"),
             log_dir_bytes=lambda: _bytes_in(recovered.log_dir, "wal-"),
             trace_mask=self.trace_mask,
-            connections=lambda: [_connection(c.conn) for c in loop.sockets.values()],
+            connections=lambda: [
+                _connection(c.conn, is_secure=c.is_secure) for c in loop.sockets.values()
+            ],
             sessions=self._sessions,
             ephemerals=lambda: [
                 (session_id, [_text(path) for path in paths])
@@ -108,7 +116,14 @@ class FourLetterWords:
             summaries=self._summaries,
             proposal_bytes=_proposal_bytes(core),
             peer=_peer(server),
+            last_snapshot=self._last_snapshot,
+            slow_flushes=server.committer.slow_flushes,
         )
+
+    def _last_snapshot(self) -> tuple[int, int]:
+        for path in list_snapshots(self.server.disk, self.server.recovered.snapshot_dir)[:1]:
+            return snapshot_zxid(path.rpartition("/")[2]) or 0, int(Path(path).stat().st_mtime)
+        return 0, 0
 
     def _sessions(self) -> list[SessionView]:
         offset = time.time_ns() // 1_000_000 - monotonic_ms()
@@ -195,7 +210,33 @@ def _peer(server: Server) -> PeerView | None:
         global_sessions=None
         if is_leading
         else lambda: [(s.session_id, s.timeout_ms) for s in core.sessions.values()],
+        members=[_member(one, config) for one in membership.members],
+        leader_id=config.server_id if is_leading else leader_id,
+        synced_observers=_synced_observers(server) if is_leading else (),
     )
+
+
+def _member(one: Member, config: Config) -> MemberView:
+    host = f"[{one.host}]" if ":" in one.host else one.host
+    client = one.spec.partition(";")[2]
+    if not client and one.server_id == config.server_id and config.client_port != NO_PORT:
+        client = f"{config.client_address or ANY_HOST}:{config.client_port}"
+    return MemberView(
+        one.server_id, host, one.quorum_port, one.election_port, one.is_observer, client
+    )
+
+
+def _synced_observers(server: Server) -> list[tuple[int, str]]:
+    leader, peers = server.core.node.leader, server.peers
+    if leader is None or peers is None:
+        return []
+    links = peers.links.links
+    observers = server.core.node.configuration.observers
+    return [
+        (peer_id, f"/{links[peer_id].address}" if peer_id in links else "")
+        for peer_id in leader.synced
+        if peer_id in observers
+    ]
 
 
 def _peer_state(node: PaxosNode, *, is_observer: bool) -> str:
@@ -250,10 +291,11 @@ def _address(conn: Connection) -> str:
     return f"{host}:{conn.port}"
 
 
-def _connection(conn: Connection) -> ConnectionView:
+def _connection(conn: Connection, *, is_secure: bool) -> ConnectionView:
     count = conn.answered
     return ConnectionView(
         address=_address(conn),
+        is_secure=is_secure,
         interest_ops=conn.interest,
         queued=conn.queued,
         received=conn.frames_received,

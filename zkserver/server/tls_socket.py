@@ -40,6 +40,8 @@ class TlsSocket:
     whom we have called, None if we were called; ``other`` is what the other side is, for errors.
     """
 
+    is_secure = True
+
     def __init__(
         self,
         sock: socket.socket,
