@@ -244,6 +244,18 @@ def export_command(target: Path, data_dir: Path, log_dir: Path | None, myid: int
         click.echo(line)
 
 
+@commands.command(
+    "history",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True},
+    short_help="What the tree was, and who changed it.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def history_command(words: tuple[str, ...]) -> None:
+    """Reached only when options stand before the word history."""
+    raise SystemExit(run(["history", *words]))
+
+
 def _verdict(problems: int, can_start: bool) -> str:
     if not problems:
         return "sound: nothing wrong was found"
@@ -272,8 +284,14 @@ def _print_status(status: ServerStatus) -> None:
 
 def run(words: Sequence[str]) -> int:
     """Run one command line; the exit code. Mistakes become one line on standard error."""
+    group, name, rest = commands, "zkserver", list(words)
+    if rest[:1] == ["history"]:
+        # A group of its own, with modules that no other command needs.
+        from zkserver.history.commands import history
+
+        group, name, rest = history, "zkserver history", rest[1:]
     try:
-        commands.main(args=list(words), prog_name="zkserver", standalone_mode=False)
+        group.main(args=rest, prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return 2

@@ -414,6 +414,8 @@ _BY_NAME: Final = {name: one for one in _COMMANDS for name in (one.name, *one.al
 #: Answered beside these, by the server itself.
 SNAPSHOT: Final = "snapshot"
 RESTORE: Final = "restore"
+#: Not one of Apache's, and at a place of its own.
+HISTORY: Final = "history"
 SNAPSHOT_NAMES: Final = frozenset((SNAPSHOT, "snap"))
 RESTORE_NAMES: Final = frozenset((RESTORE, "rest"))
 #: What the list of commands shows.

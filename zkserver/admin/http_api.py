@@ -10,7 +10,7 @@ Source: ``JettyAdminServer`` and ``Commands`` of Apache ZooKeeper 3.9, and a run
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 from aiohttp import web
@@ -22,7 +22,8 @@ from zkserver.admin.prometheus import CONTENT_TYPE
 #: What a request may bring; none of the commands that are answered needs more.
 _BODY_BYTES_MAX: Final = 64 * 1024
 _JSON: Final = "application/json"
-_OK, _FORBIDDEN, _WRONG_METHOD = 200, 403, 405
+_JSON_LINES: Final = "application/x-ndjson"
+_OK, _BAD_REQUEST, _FORBIDDEN, _WRONG_METHOD = 200, 400, 403, 405
 _FAILED, _NOT_IMPLEMENTED, _UNAVAILABLE = 500, 501, 503
 _ANSWER_S: Final = 10.0
 
@@ -53,6 +54,9 @@ class Desk(Protocol):
     async def snapshot(self, *, streaming: bool) -> Taken:
         """Take one, and keep it in the data directory unless ``streaming``; raises ``OSError``."""
 
+    async def history(self, words: list[str]) -> tuple[str, bytes]:
+        """What ``zkserver history`` says to these words: what was wrong with them, or JSON."""
+
     async def figures(self) -> bytes:
         """What Prometheus reads."""
 
@@ -79,6 +83,7 @@ class AdminApi:
         app.router.add_get(f"{self.url}/", self.listing)
         app.router.add_get(f"{self.url}/{{name}}", self.command)
         app.router.add_post(f"{self.url}/{{name}}", self.posted)
+        app.router.add_get("/history/{what}", self.history)
         app.router.add_get("/health", self.health)
         app.router.add_get("/ready", self.ready)
         return app
@@ -150,6 +155,22 @@ class AdminApi:
         await stream.write_eof()
         return stream
 
+    async def history(self, request: web.Request) -> web.Response:
+        """What ``zkserver history`` tells; the query has its options' names."""
+        what = request.match_info["what"]
+        refused = await self._refused(commands.HISTORY, request)
+        if refused is not None:
+            return refused
+        try:
+            words = history_words(what, request.query)
+        except ValueError as error:
+            return json_response({"error": str(error)}, _BAD_REQUEST)
+        failure, told = await self.desk.history(words)
+        if failure:
+            return json_response({"error": failure}, _BAD_REQUEST)
+        is_list = what == "changes"
+        return web.Response(body=told, content_type=_JSON_LINES if is_list else _JSON)
+
     async def health(self, request: web.Request) -> web.Response:
         """Whether the server answers at all."""
         del request
@@ -161,6 +182,22 @@ class AdminApi:
         del request
         ready = await self.desk.serves()
         return json_response({"ready": ready}, _OK if ready else _UNAVAILABLE)
+
+
+def history_words(what: str, query: Mapping[str, str]) -> list[str]:
+    """A query as words for ``zkserver history``; raises ``ValueError``."""
+    path, at = query.get("path", "/"), query.get("at", "now")
+    if what in ("show", "tree"):
+        return [what, f"--at={at}", "--", path]
+    if what == "diff":
+        if "from" not in query:
+            raise ValueError("diff needs from=POINT, and takes to=POINT and path=PATH")
+        return [what, "--", query["from"], query.get("to", "now"), path]
+    if what == "changes":
+        words = [f"--since={query['since']}"] if "since" in query else []
+        words += ["--below"] if query.get("below", "false").lower() == "true" else []
+        return [what, *words, f"--until={query.get('until', 'now')}", "--", path]
+    raise ValueError(f"history has show, tree, diff and changes, but no {what}")
 
 
 def metrics_application(desk: Desk) -> web.Application:
@@ -181,7 +218,8 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
     if request.method == "TRACE":
         return web.Response(status=_FORBIDDEN)
     try:
-        async with asyncio.timeout(_ANSWER_S if request.path.count("snap") == 0 else None):
+        is_long = "snap" in request.path or request.path.startswith("/history/")
+        async with asyncio.timeout(None if is_long else _ANSWER_S):
             return await handler(request)
     except TimeoutError:
         return json_response({"error": "the server does not answer"}, _UNAVAILABLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -55,6 +56,7 @@ class AdminDesk:
         self._words: FourLetterWords = server.words
         #: When each of the commands that cost much was allowed last, monotonic seconds.
         self._allowed: dict[str, float] = {}
+        self._one_by_one = asyncio.Lock()
 
     async def _ask(self, question: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
@@ -104,9 +106,11 @@ class AdminDesk:
         enabled = {
             commands.SNAPSHOT: config.admin_snapshot_enabled,
             commands.RESTORE: config.admin_restore_enabled,
+            commands.HISTORY: config.admin_snapshot_enabled,
         }
         if not enabled[command]:
-            return _UNAVAILABLE, f"{command} is switched off (admin.{command}.enabled)"
+            key = "restore" if command == commands.RESTORE else "snapshot"
+            return _UNAVAILABLE, f"{command} is switched off (admin.{key}.enabled)"
         if authorization is None:
             return _UNAUTHORIZED, "Auth info is missing for the command"
         identities = self._identities(authorization, address, certificate)
@@ -114,6 +118,9 @@ class AdminDesk:
             return _UNAUTHORIZED, "Not authenticated"
         if not await self._ask(lambda: self._may(identities)):
             return _FORBIDDEN, "Not authorized"
+        if command == commands.HISTORY:
+            # It is told to one after another, which bounds what it costs.
+            return None
         now, interval_s = time.monotonic(), config.admin_rate_limit_ms / 1000
         if now - self._allowed.get(command, -interval_s) < interval_s:
             why = f"{command} is answered once in {config.admin_rate_limit_ms} ms"
@@ -144,6 +151,26 @@ class AdminDesk:
             return True
         acl = self.server.core.tree.acls.get(b"/", OPEN)
         return all(allows(acl, perm, identities) for perm in _ALL)
+
+    async def history(self, words: list[str]) -> tuple[str, bytes]:
+        """What ``zkserver history`` says to these words: what was wrong with them, or JSON.
+
+        A process of its own reads the files: the server has no time for the past.
+        """
+        config = self.server.config
+        places = ["--data-dir", config.data_dir, "--log-dir", config.data_log_dir]
+        command = [sys.executable, "-m", "zkserver", "history", *places, "--json", *words]
+        async with self._one_by_one:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            )
+            try:
+                told, failure = await process.communicate()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+        why = failure.decode("utf-8", "replace").strip().removeprefix("zkserver: ")
+        return (why or f"exit status {process.returncode}" if process.returncode else "", told)
 
     async def snapshot(self, *, streaming: bool) -> TakenSnapshot:
         """Take one; raises ``OSError`` when it cannot be written.

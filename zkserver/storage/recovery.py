@@ -68,7 +68,7 @@ class Recovered:
         The first may begin below the snapshot's index: skip the entries the snapshot
         holds. Of each record only the first ``count`` entries count.
         """
-        return _read_records(self._disk, self._places, self._paths)
+        return read_records(self._disk, self._places, self._paths)
 
     @property
     def record_count(self) -> int:
@@ -249,7 +249,8 @@ def _settle(disk: Disk, scan: Scan) -> list[str]:
     ]
 
 
-def _read_records(disk: Disk, places: list[Place], paths: dict[int, str]) -> Iterator[LogRecord]:
+def read_records(disk: Disk, places: list[Place], paths: dict[int, str]) -> Iterator[LogRecord]:
+    """The records at ``places``; ``paths`` are those of the segments, by their serials."""
     for serial, group in groupby(places, key=lambda place: place.serial):
         run = list(group)
         start = run[0].offset
