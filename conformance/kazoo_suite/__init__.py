@@ -12,5 +12,5 @@ the harness's, before the harness is imported:
 ``cluster.SuiteCluster`` is one standalone server: tests that need three servers, TLS or SASL
 are skipped by the cluster object, with the reason, on every server alike.
 ``ensemble.EnsembleCluster`` is the cluster's full form, asked for by ``--servers 3``: an
-ensemble, and on Apache's with TLS and SASL.
+ensemble with TLS and SASL.
 """

@@ -1,8 +1,7 @@
 """The suite's cluster in its full form: an ensemble, as kazoo's own harness runs one.
 
 The same ticks and limits, read-only mode allowed, reconfiguration and, where a test asks for
-it, local sessions. Apache's servers have a TLS port and SASL as in kazoo's harness; on a
-server of which the kit knows that it offers neither, the tests of these are skipped.
+it, local sessions; a TLS port, and SASL where a test brings its users.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ class SuiteMember:
     def secure_address(self) -> str:
         """``host:port`` of the TLS port; skips the test where there is none."""
         if self._secure_port is None:
-            pytest.skip(f"needs a TLS port, which {self._member.name} has not")
+            pytest.skip("needs a TLS port, and openssl to make certificates for it")
         return f"{self.host}:{self._secure_port}"
 
     @property
@@ -143,8 +142,7 @@ class EnsembleCluster:
         self._certificates: Certificates | None = None
         self._secure_ports: list[int] = []
         settings = {**_SETTINGS, **java_settings(configuration_entries, java_system_properties)}
-        if self.kind == "apache":
-            settings |= self._apache_settings(size)
+        settings |= self._security_settings(size)
         ensemble: type[Ensemble] = _NettyApacheEnsemble if self.kind == "apache" else OurEnsemble
         roles: dict[int, Role] = {}
         if observer_start_id > 0:
@@ -165,9 +163,13 @@ class EnsembleCluster:
             for member, port in zip(self._ensemble.prepare(), ports, strict=True)
         ]
 
-    def _apache_settings(self, size: int) -> dict[str, str]:
-        (self._directory / "jaas.conf").write_text(self._jaas_config or "")
+    def _security_settings(self, size: int) -> dict[str, str]:
+        jaas = self._directory / "jaas.conf"
+        jaas.write_text(self._jaas_config or "")
         settings = {"authProvider.1": _SASL_PROVIDER, "serverCnxnFactory": _NETTY_FACTORY}
+        if self.kind != "apache" and self._jaas_config is not None:
+            # Apache's servers are told on Java's command line.
+            settings["java.security.auth.login.config"] = str(jaas)
         if not can_make_certificates():
             return settings
         self._certificates = make_certificates(self._directory / "certificates")
@@ -187,8 +189,6 @@ class EnsembleCluster:
 
     def start(self) -> None:
         """Start every server and wait until all serve."""
-        if self._jaas_config is not None and self.kind != "apache":
-            pytest.skip(f"needs SASL, which {self.kind} has not")
         self._ensemble.start()
 
     def stop(self) -> None:
@@ -209,7 +209,7 @@ class EnsembleCluster:
     def get_ssl_client_configuration(self) -> dict[str, bytes]:
         """Key, certificate and authority of a client, in PEM; skips without a TLS port."""
         if self._certificates is None:
-            pytest.skip(f"needs a TLS port, which {self.kind} has not")
+            pytest.skip("needs a TLS port, and openssl to make certificates for it")
         return {
             "client_key": self._certificates.client_key.read_bytes(),
             "client_cert": self._certificates.client_certificate.read_bytes(),
