@@ -149,6 +149,9 @@ class Config:
     super_digest: str = ""
     # Java's name, a key of config_keys.DIGEST_ALGORITHMS.
     digest_algorithm: str = "SHA1"
+    # Every write of a client is a line in the log.
+    audit_enabled: bool = False
+
     # The HTTP AdminServer of ``zkserver start``; an embedded server has none.
     admin_enabled: bool = True
     admin_address: str = "0.0.0.0"

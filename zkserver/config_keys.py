@@ -189,6 +189,7 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "DigestAuthenticationProvider.enabled": ("digest_auth_enabled", true_or_false),
     "DigestAuthenticationProvider.superDigest": ("super_digest", str),
     "DigestAuthenticationProvider.digestAlg": ("digest_algorithm", digest_algorithm),
+    "audit.enable": ("audit_enabled", true_or_false),
     "admin.enableServer": ("admin_enabled", true_or_false),
     "admin.serverAddress": ("admin_address", host),
     "admin.serverPort": ("admin_port", whole(0, 65535)),
@@ -253,7 +254,7 @@ _STORAGE = "settings of Apache's own files; the storage here is a different one"
 _PURGE = "old snapshots and logs are always purged"
 _EXTRA_SIZE = "no string can be longer than its frame, so jute.maxbuffer bounds it"
 _IMPORT = "TTL znodes as 3.5.3 alone wrote them are not imported as such"
-_AUDIT = "the audit log is not available in this version"
+_AUDIT = "a Java class cannot be loaded; the audit log is among the server's own lines"
 _TLS = "TLS is OpenSSL's here, in the mode that the system has set for it"
 _SASL = "only DIGEST-MD5 is available, and only for clients of this server"
 _ADMIN = "the AdminServer speaks plain HTTP, or HTTPS alone with admin.forceHttps"
@@ -283,7 +284,7 @@ IGNORED: dict[str, tuple[str, ...]] = {
     _PURGE: ("autopurge.purgeInterval",),
     _EXTRA_SIZE: ("jute.maxbuffer.extrasize",),
     _IMPORT: ("emulate353TTLNodes",),
-    _AUDIT: ("audit.enable", "audit.impl.class"),
+    _AUDIT: ("audit.impl.class",),
     _TLS: ("fips-mode",),
     _SASL: ("letAnySaslUserDoX",),
 }  # fmt: skip

@@ -53,7 +53,7 @@ def environment() -> list[tuple[str, str]]:
         ("os.name", system.sysname),
         ("os.arch", _ARCHITECTURES.get(system.machine, system.machine)),
         ("os.version", system.release),
-        ("user.name", _user_name()),
+        ("user.name", user_name()),
         ("user.home", os.path.expanduser("~")),  # noqa: PTH111
         ("user.dir", _working_directory()),
         ("os.memory.free", f"{max(total - resident, 0)}MB"),
@@ -87,7 +87,8 @@ def _memory_mb() -> tuple[int, int]:
         return 0, total
 
 
-def _user_name() -> str:
+def user_name() -> str:
+    """Whom this process runs as."""
     import pwd
 
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from zkserver.limits import DIGEST_TOUCHED_MAX
 from zkserver.paxos.ballot import counter_is_full, first_zxid
@@ -46,6 +46,9 @@ from zkserver.wire.records import (
     pack_request,
 )
 
+if TYPE_CHECKING:
+    from zkserver.replica.audit import Audit
+
 #: No session has this id; it stands for one that belongs to another server by now.
 MOVED: Final = -(1 << 63)
 #: What concerns a session whichever server it belongs to, as it stands in a frame.
@@ -63,6 +66,8 @@ class ReplicaCore:
 
     #: Answers a four letter word; set by the shell, which knows the whole server.
     four_letter_word: Callable[[bytes], bytes | None] | None = None
+    #: Is told of every write of a client; set by the shell where it is wanted.
+    audit: Audit | None = None
 
     def __init__(
         self, settings: ReplicaSettings, session_seed: int, random_bytes: Callable[[int], bytes]
@@ -495,7 +500,10 @@ class ReplicaCore:
     def end_session(self, session_id: int) -> None:
         """Remove a session and its ephemerals, and tell the watchers."""
         events: list[Event] = []
-        for path in self.tree.end_session(session_id, self.zxid):
+        paths = self.tree.end_session(session_id, self.zxid)
+        if self.audit is not None:
+            self.audit.ended(session_id, paths)
+        for path in paths:
             deleted(events, path)
         if self.watches:
             self.fire(events, self.zxid)

@@ -68,7 +68,12 @@ def execute(core: ReplicaCore, batch: Batch, now_ms: int) -> None:
     waited_ms = now_ms - batch.opened_ms
     dirty, zxid = core.dirty, batch.zxid
     core.outstanding -= batch.requests
+    audit = core.audit
+    if audit is not None:
+        audit.before(batch)
     run_frames(core, batch.runs, zxid, batch.time_ms)
+    if audit is not None:
+        audit.after(batch)
     reads = 0
     for conn, _, _, writes, count, _ in batch.runs:
         zxid += writes

@@ -169,7 +169,7 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     every operation: code 0 before the failing one, its code, and
     RuntimeInconsistency for those behind it.
     """
-    ops = _decode_multi(reader.data, reader.pos, reader.end)
+    ops = decode_multi(reader.data, reader.pos, reader.end)
     tree, caller, frames = execution.tree, execution.caller, reader.data
     zxid, time_ms, events = execution.zxid, execution.time_ms, execution.events
     parts: list[bytes] = []
@@ -197,7 +197,7 @@ def _multi(execution: Execution, op: int, reader: Reader) -> bytes | int:
     return b"".join(parts)
 
 
-def _decode_multi(frames: bytes, pos: int, end: int) -> list[tuple[int, int, int]]:
+def decode_multi(frames: bytes, pos: int, end: int) -> list[tuple[int, int, int]]:
     """Kind, start and end of each operation's record; raises ``DecodeError``."""
     ops: list[tuple[int, int, int]] = []
     while True:

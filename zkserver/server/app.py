@@ -28,6 +28,7 @@ from zkserver.storage import DiskFailed, OsDisk, Recovered, WalOptions, recover
 from zkserver.tree.tree import TreeRules
 
 if TYPE_CHECKING:
+    from zkserver.replica.audit import Audit
     from zkserver.server.admin_server import AdminServer
     from zkserver.server.ensemble_shell import EnsembleShell
     from zkserver.server.status import FourLetterWords
@@ -276,6 +277,18 @@ def _admin_of(server: Server) -> AdminServer | None:
     return AdminServer(server)
 
 
+def _audit_of(server: Server) -> Audit | None:
+    if not server.config.audit_enabled:
+        return None
+    # As above.
+    from zkserver.admin.environment import user_name
+    from zkserver.log_output import log_audit
+    from zkserver.replica.audit import Audit
+
+    audit = server.core.audit = Audit(log_audit, user_name())
+    return audit
+
+
 def _greeting(server: Server) -> list[str]:
     config = server.config
     places = [f"{config.client_address or '*'}:{server.port}"] * (config.client_port != NO_PORT)
@@ -314,11 +327,14 @@ def serve(config: Config, notes: list[str]) -> int:
     for note in notes:
         sys.stderr.write(f"zkserver: {note}\n")
     admin = _admin_of(server)
+    audit = _audit_of(server)
     for line in [*_greeting(server), *(admin.places if admin is not None else ())]:
         sys.stdout.write(f"zkserver: {line}\n")
     sys.stdout.flush()
     if admin is not None:
         admin.start()
+    if audit is not None:
+        audit.server("serverStart", "success")
     try:
         server.run()
     except DiskFailed as failure:
@@ -331,4 +347,6 @@ def serve(config: Config, notes: list[str]) -> int:
     finally:
         if admin is not None:
             admin.stop()
+        if audit is not None:
+            audit.server("serverStop", "invoked")
     return 0
