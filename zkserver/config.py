@@ -175,6 +175,8 @@ class Config:
 
     # A connection needs an identity of one of these schemes; empty: none is needed.
     enforce_auth_schemes: tuple[str, ...] = ()
+    # What a client may call this ensemble, by the scheme "ensemble"; None: nobody checks.
+    ensemble_names: tuple[str, ...] | None = None
     # Passwords of the users who log in by SASL, by name; None: there is no SASL.
     sasl_users: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
     sasl_super_users: tuple[str, ...] = ()

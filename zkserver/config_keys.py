@@ -204,6 +204,7 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "metricsProvider.httpHost": ("metrics_address", host),
     "metricsProvider.httpPort": ("metrics_port", whole(0, 65535)),
     "metricsProvider.exportJvmInfo": ("metrics_process_info", true_or_false),
+    "ensembleAuthName": ("ensemble_names", names),
     "enforce.auth.enabled": ("enforce_auth", true_or_false),
     "enforce.auth.schemes": ("enforce_auth_schemes", names),
     "connection_throttle_tokens": ("connection_throttle_tokens", whole(0)),
@@ -265,7 +266,6 @@ IGNORED: dict[str, tuple[str, ...]] = {
     _QUORUM: (
         "connectToLearnerMasterLimit", "syncEnabled", "observerMasterPort", "oraclePath",
         "cnxTimeout", "quorumCnxnTimeoutMs", "maxTimeToWaitForEpoch", "tcpKeepAlive",
-        "ensembleAuthName",
     ),
     _LOCAL: ("localSessionsEnabled", "localSessionsUpgradingEnabled"),
     _JAVA: (
@@ -355,11 +355,12 @@ def _auth_provider_refusal(class_name: str) -> str | None:
     if name in (
         "DigestAuthenticationProvider",
         "IPAuthenticationProvider",
+        "EnsembleAuthenticationProvider",
         "X509AuthenticationProvider",
         "SASLAuthenticationProvider",
     ):
         return None
-    return "only digest, ip, x509 and sasl are available; a Java class cannot be loaded"
+    return "only digest, ip, x509, sasl and ensemble are available; a Java class cannot be loaded"
 
 
 def harmless(key: str, value: str) -> bool:

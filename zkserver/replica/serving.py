@@ -330,6 +330,9 @@ def _authenticate(core: ReplicaCore, conn: Connection, xid: int, reader: Reader)
     except DecodeError:
         core.end(conn, "malformed auth packet")
         return
+    if scheme == b"ensemble" and core.settings.ensemble_names is not None:
+        _check_ensemble(core, conn, xid, secret)
+        return
     added = authenticate(core.settings, scheme, secret)
     if added is None:
         core.stats.auth_failed += 1
@@ -339,6 +342,20 @@ def _authenticate(core: ReplicaCore, conn: Connection, xid: int, reader: Reader)
     own = conn.caller
     identities = tuple(dict.fromkeys(own.identities + added))
     conn.caller = Caller(own.session_id, identities)
+    conn.out.append(pack_reply(xid, 0, 0))
+
+
+def _check_ensemble(core: ReplicaCore, conn: Connection, xid: int, name: bytes) -> None:
+    """Whether the client means us (``EnsembleAuthenticationProvider``): it gets no identity."""
+    names, stats = core.settings.ensemble_names, core.stats
+    if not name or not names:
+        stats.ensemble_auth_skipped += 1
+    elif name in names:
+        stats.ensemble_auth_passed += 1
+    else:
+        stats.ensemble_auth_failed += 1
+        core.end(conn, f"it looks for the ensemble {name.decode('utf-8', 'replace')!r}")
+        return
     conn.out.append(pack_reply(xid, 0, 0))
 
 

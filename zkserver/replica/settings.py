@@ -29,6 +29,8 @@ class ReplicaSettings:
     #: Schemes of which a connection needs one before it may do anything; empty: none needed.
     enforced_schemes: frozenset[bytes] = frozenset()
     #: Passwords of the users who log in by SASL; None: there is no SASL.
+    #: Names that a client may give us by the scheme ``ensemble``; None: nobody asks.
+    ensemble_names: frozenset[bytes] | None = None
     sasl_users: Mapping[str, str] | None = None
     #: Those among them who may do everything.
     sasl_super_users: frozenset[str] = frozenset()

@@ -8,6 +8,9 @@ class ServerStats:
 
     __slots__ = (
         "auth_failed",
+        "ensemble_auth_failed",
+        "ensemble_auth_passed",
+        "ensemble_auth_skipped",
         "expired",
         "latency_max_ms",
         "latency_total_ms",
@@ -28,6 +31,8 @@ class ServerStats:
         self.sent_extra = 0
         self.expired = 0
         self.auth_failed = 0
+        #: Clients that named our ensemble, another one, or none in particular.
+        self.ensemble_auth_passed = self.ensemble_auth_failed = self.ensemble_auth_skipped = 0
         self.snapshots = 0
         self.rejected_connections = 0
         self.reset_latency()

@@ -53,6 +53,9 @@ def settings_of(config: Config) -> ReplicaSettings:
         container_never_used_ms=config.container_never_used_ms,
         apache_passwords=config.apache_session_passwords,
         throttle=_throttle_of(config),
+        ensemble_names=None
+        if config.ensemble_names is None
+        else frozenset(name.encode() for name in config.ensemble_names),
         sasl_users=config.sasl_users,
         sasl_super_users=frozenset(config.sasl_super_users),
         allow_sasl_failures=config.allow_sasl_failures,
