@@ -197,16 +197,11 @@ class Config:
     connection_throttle_renew_session_weight: int = 2
     connection_throttle_local_session_weight: int = 1
 
-    # The rest is kept but not acted upon yet (config_keys.KEPT).
+    # Requests in work from which on no connection is read; 0: outstanding_max alone counts.
     request_throttle_max_requests: int = 0
-    request_throttle_stall_time_ms: int = 100
-    request_throttle_drop_stale: bool = True
-    request_stale_latency_check: bool = False
-    request_stale_connection_check: bool = True
-    request_throttler_shutdown_timeout_ms: int = 10_000
-    throttled_op_wait_time_ms: int = 0
-    large_request_max_bytes: int = 104_857_600
+    # From which size on a request is large (-1: none is), and how much of such is taken at once.
     large_request_threshold_bytes: int = -1
+    large_request_max_bytes: int = 104_857_600
 
     def __post_init__(self) -> None:
         """Replace the values that stand for "derive it from another one"."""
@@ -252,12 +247,6 @@ class Reader:
     def _read_key(self, key: str, value: str) -> None:
         if known := config_keys.OBEYED.get(key):
             self.fields[known[0]] = known[1](value)
-        elif known := config_keys.KEPT.get(key):
-            field, parse = known
-            self.fields[field] = parsed = parse(value)
-            # A value that is the default anyway needs no action to be obeyed.
-            if parsed != getattr(_DEFAULTS, field):
-                self.ignore(key, "understood, but not acted upon in this version")
         elif reason := config_keys.refusal(key, value):
             raise ValueError(reason)
         else:

@@ -189,6 +189,11 @@ OBEYED: dict[str, tuple[str, Parser]] = {
     "DigestAuthenticationProvider.enabled": ("digest_auth_enabled", true_or_false),
     "DigestAuthenticationProvider.superDigest": ("super_digest", str),
     "DigestAuthenticationProvider.digestAlg": ("digest_algorithm", digest_algorithm),
+    "request_throttle_max_requests": ("request_throttle_max_requests", whole(0)),
+    # The documentation's name of the same setting.
+    "requestThrottleLimit": ("request_throttle_max_requests", whole(0)),
+    "largeRequestMaxBytes": ("large_request_max_bytes", whole(0)),
+    "largeRequestThreshold": ("large_request_threshold_bytes", whole(-1)),
     "audit.enable": ("audit_enabled", true_or_false),
     "admin.enableServer": ("admin_enabled", true_or_false),
     "admin.serverAddress": ("admin_address", host),
@@ -233,25 +238,11 @@ OBEYED: dict[str, tuple[str, Parser]] = {
 ENSEMBLE_ONLY = frozenset(("initLimit", "syncLimit", "leaderServes", "quorumListenOnAllIPs"))
 ENSEMBLE_REASON = "only servers of an ensemble use"
 
-#: Keys which are checked and kept in ``Config``, but which the server does not act upon yet.
-KEPT: dict[str, tuple[str, Parser]] = {
-    "request_throttle_max_requests": ("request_throttle_max_requests", whole(0)),
-    # The documentation's name of the same setting.
-    "requestThrottleLimit": ("request_throttle_max_requests", whole(0)),
-    "request_throttle_stall_time": ("request_throttle_stall_time_ms", whole(0)),
-    "request_throttle_drop_stale": ("request_throttle_drop_stale", true_or_false),
-    "request_stale_latency_check": ("request_stale_latency_check", true_or_false),
-    "request_stale_connection_check": ("request_stale_connection_check", true_or_false),
-    "request_throttler.shutdownTimeout": ("request_throttler_shutdown_timeout_ms", whole(0)),
-    "throttled_op_wait_time": ("throttled_op_wait_time_ms", whole(0)),
-    "largeRequestMaxBytes": ("large_request_max_bytes", whole(0)),
-    "largeRequestThreshold": ("large_request_threshold_bytes", whole(-1)),
-}
-
 _QUORUM = "settings of Apache's protocol between servers; the one here is a different one"
 _LOCAL = "all sessions are global ones here, which may do whatever a local one may"
 _JAVA = "settings of Java's networking, threads and caches, which do not exist here"
 _STORAGE = "settings of Apache's own files; the storage here is a different one"
+_WAITING = "requests wait unread in their sockets, so none of them gets stale in the server"
 _PURGE = "old snapshots and logs are always purged"
 _EXTRA_SIZE = "no string can be longer than its frame, so jute.maxbuffer bounds it"
 _IMPORT = "TTL znodes as 3.5.3 alone wrote them are not imported as such"
@@ -282,6 +273,11 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "closeSessionTxn.enabled", "snapshot.trust",
     ),
     _PURGE: ("autopurge.purgeInterval",),
+    _WAITING: (
+        "request_throttle_stall_time", "request_throttle_drop_stale",
+        "request_stale_latency_check", "request_stale_connection_check",
+        "request_throttler.shutdownTimeout", "throttled_op_wait_time",
+    ),
     _EXTRA_SIZE: ("jute.maxbuffer.extrasize",),
     _IMPORT: ("emulate353TTLNodes",),
     _AUDIT: ("audit.impl.class",),
@@ -317,6 +313,12 @@ CHECKED: dict[str, Parser] = {
     "connectToLearnerMasterLimit": whole(0),
     "observerMasterPort": whole(0, 65535),
     "syncEnabled": true_or_false,
+    "request_throttle_stall_time": whole(0),
+    "request_throttle_drop_stale": true_or_false,
+    "request_stale_latency_check": true_or_false,
+    "request_stale_connection_check": true_or_false,
+    "request_throttler.shutdownTimeout": whole(0),
+    "throttled_op_wait_time": whole(0),
     "localSessionsEnabled": true_or_false,
     "localSessionsUpgradingEnabled": true_or_false,
     "jute.maxbuffer.extrasize": whole(-1),

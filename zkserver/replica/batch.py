@@ -50,6 +50,7 @@ class Batch:
 
     __slots__ = (
         "asks",
+        "large",
         "number",
         "opened_ms",
         "point",
@@ -73,6 +74,8 @@ class Batch:
         self.requests = 0
         #: Bytes of the log record, roughly.
         self.size = 0
+        #: Bytes of the large requests among them.
+        self.large = 0
         #: Monotonic time of its first write, milliseconds.
         self.opened_ms = 0
         #: It holds nothing but syncs, which the log is not needed for; set when it is closed.

@@ -76,6 +76,7 @@ class Connection:
         "has_read_only",
         "inbuf",
         "interest",
+        "large",
         "last_op",
         "last_response_ms",
         "last_xid",
@@ -108,6 +109,8 @@ class Connection:
         self.inbuf = bytearray()
         #: How many bytes ``inbuf`` needs before looking at it again is worth it.
         self.need = 0
+        #: Bytes of a large request that is not answered yet; 0 for any other.
+        self.large = 0
         self.out: list[bytes] = []
         self.session_id = 0
         self.caller = _newcomer(address)

@@ -22,6 +22,7 @@ from zkserver.replica.batch import Batch, Run, frame_starts, logged_runs, origin
 from zkserver.replica.connection import Caller, Connection, Phase
 from zkserver.replica.ensemble import Ensemble
 from zkserver.replica.executing import execute, execute_syncs, run_frames
+from zkserver.replica.large_requests import LargeRequests
 from zkserver.replica.membership import Membership
 from zkserver.replica.serving import serve
 from zkserver.replica.settings import ReplicaSettings
@@ -81,6 +82,7 @@ class ReplicaCore:
         self.attached: dict[int, Connection] = {}
         self.stats = ServerStats()
         self.throttle = ConnectionThrottle(settings.throttle, random_bytes)
+        self.large = LargeRequests(settings.large_threshold_bytes, settings.large_bytes_max)
         #: zxid of the last executed entry.
         self.zxid = 0
         #: Our part in Paxos; alone until recovery says otherwise.
@@ -151,6 +153,8 @@ class ReplicaCore:
             data = bytes(inbuf)
             inbuf.clear()
         used = serve(self, conn, data, now_ms)
+        if conn.large:
+            self.large.served(conn)
         if used < len(data):
             self.keep_rest(conn, data, used)
 
@@ -174,6 +178,10 @@ class ReplicaCore:
             if size < 8:
                 self.end(conn, f"frame of {size} bytes, shorter than a request header")
                 return
+            if not self.large.begins(conn, size):
+                why = "more than largeRequestMaxBytes leaves room for"
+                self.end(conn, f"frame of {size} bytes, {why}")
+                return
             # When paused the frame may be complete already.
             conn.need = 4 + size
         else:
@@ -184,6 +192,7 @@ class ReplicaCore:
         """Ask the shell not to read from a connection until a batch is executed."""
         conn.paused = True
         self.paused[conn] = None
+        self.stats.throttled += 1
 
     def end(self, conn: Connection, why: str) -> None:
         """Take nothing more from a connection; the shell sends its output and closes it."""
@@ -211,6 +220,8 @@ class ReplicaCore:
             if conn.pending is not None:
                 self.left_behind[conn.session_id] = conn.pending
         self.paused.pop(conn, None)
+        if conn.large:
+            self.large.lost(conn)
         conn.inbuf.clear()
         conn.out.clear()
 

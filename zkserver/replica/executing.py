@@ -68,6 +68,8 @@ def execute(core: ReplicaCore, batch: Batch, now_ms: int) -> None:
     waited_ms = now_ms - batch.opened_ms
     dirty, zxid = core.dirty, batch.zxid
     core.outstanding -= batch.requests
+    if batch.large:
+        core.large.executed(batch)
     audit = core.audit
     if audit is not None:
         audit.before(batch)

@@ -21,6 +21,9 @@ class ReplicaSettings:
     frame_bytes_max: int = 0xFFFFF
     #: Requests in work from which on connections with pending ones are not read.
     outstanding_max: int = 1000
+    #: From which size on a request is large, and how much of such may be in work, bytes.
+    large_threshold_bytes: int = -1
+    large_bytes_max: int = 100 * 1024 * 1024
     #: ``user:base64(sha1)`` of the super user, empty for none.
     super_digest: str = ""
     digest_enabled: bool = True
@@ -28,9 +31,9 @@ class ReplicaSettings:
     digest_algorithm: str = "sha1"
     #: Schemes of which a connection needs one before it may do anything; empty: none needed.
     enforced_schemes: frozenset[bytes] = frozenset()
-    #: Passwords of the users who log in by SASL; None: there is no SASL.
     #: Names that a client may give us by the scheme ``ensemble``; None: nobody asks.
     ensemble_names: frozenset[bytes] | None = None
+    #: Passwords of the users who log in by SASL; None: there is no SASL.
     sasl_users: Mapping[str, str] | None = None
     #: Those among them who may do everything.
     sasl_super_users: frozenset[str] = frozenset()

@@ -19,6 +19,7 @@ class ServerStats:
         "rejected_connections",
         "sent_extra",
         "snapshots",
+        "throttled",
         "writes",
     )
 
@@ -34,6 +35,8 @@ class ServerStats:
         #: Clients that named our ensemble, another one, or none in particular.
         self.ensemble_auth_passed = self.ensemble_auth_failed = self.ensemble_auth_skipped = 0
         self.snapshots = 0
+        #: How often a connection was not read for a while, since too many requests were waiting.
+        self.throttled = 0
         self.rejected_connections = 0
         self.reset_latency()
 

@@ -45,7 +45,9 @@ def settings_of(config: Config) -> ReplicaSettings:
         session_timeout_min_ms=config.min_session_timeout_ms,
         session_timeout_max_ms=config.max_session_timeout_ms,
         frame_bytes_max=config.jute_max_buffer_bytes,
-        outstanding_max=config.outstanding_max,
+        outstanding_max=_outstanding_max(config),
+        large_threshold_bytes=config.large_request_threshold_bytes,
+        large_bytes_max=config.large_request_max_bytes,
         super_digest=config.super_digest,
         digest_enabled=config.digest_auth_enabled,
         digest_algorithm=DIGEST_ALGORITHMS[config.digest_algorithm],
@@ -70,6 +72,12 @@ def settings_of(config: Config) -> ReplicaSettings:
             sasl_scheme=config.sasl_users is not None,
         ),
     )
+
+
+def _outstanding_max(config: Config) -> int:
+    """Requests in work from which on connections are not read: the lower of two limits."""
+    throttle = config.request_throttle_max_requests
+    return min(config.outstanding_max, throttle) if throttle else config.outstanding_max
 
 
 def _throttle_of(config: Config) -> ThrottleSettings:

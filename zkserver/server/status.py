@@ -164,6 +164,8 @@ class FourLetterWords:
             "ensemble_auth_success": core.stats.ensemble_auth_passed,
             "ensemble_auth_fail": core.stats.ensemble_auth_failed,
             "ensemble_auth_skip": core.stats.ensemble_auth_skipped,
+            "large_requests_rejected": core.large.rejected,
+            "request_throttle_wait_count": core.stats.throttled,
             "connection_rejected": core.stats.rejected_connections,
             "connection_drop_probability": core.throttle.drop_probability,
             "stale_sessions_expired": core.stats.expired,
