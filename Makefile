@@ -83,6 +83,7 @@ soak: system install ## The long proofs: random operations, crashes, malformed i
 	$(PYTHON) -m zkserver.sim.planted
 	$(PYTHON) -m pytest -q tests/paxos --storms 2000
 	$(PYTHON) -m conformance.reconfig
+	$(PYTHON) -m conformance.rolling --rounds 10
 	$(PYTHON) -m conformance.migration
 	$(PYTHON) -m conformance.chaos run --seconds 600 --clients 50
 	$(PYTHON) -m conformance.chaos recover --kills 30

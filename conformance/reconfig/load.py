@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import (
@@ -35,6 +36,8 @@ class Writer:
 
     name: str
     hosts: str
+    #: Further ones of kazoo's client.
+    options: dict[str, Any] = field(default_factory=dict)
     #: How the writes ended, by the names of the errors.
     outcomes: Counter[str] = field(default_factory=Counter)
     #: Paths whose creation was answered.
@@ -60,7 +63,7 @@ class Writer:
 
     def start(self) -> None:
         """Connect, make the znodes, and write on a thread from there on."""
-        client = self._client = KazooClient(self.hosts, timeout=10.0)
+        client = self._client = KazooClient(self.hosts, timeout=10.0, **self.options)
         client.start(_CONNECT_S_MAX)
         client.create(self.path, b"0", makepath=True)
         self._thread = threading.Thread(target=self._write, name=self.name)
