@@ -18,23 +18,23 @@ from conformance.clients.c.programs import (
 )
 from conformance.clients.compare import Client, main
 
-_SOURCES = Path(__file__).parent / "c"
+SOURCES = Path(__file__).parent / "c"
 _HEADER = Path("/usr/include/zookeeper/zookeeper.h")
-_FLAGS = ("-std=gnu11", "-O1", "-g", "-DTHREADED", "-Wall", "-Wextra", "-Werror")
+FLAGS = ("-std=gnu11", "-O1", "-g", "-DTHREADED", "-Wall", "-Wextra", "-Werror")
 
 
 def program() -> Path:
     """The compiled program; raises :class:`ClientUnavailable` without compiler or library."""
     require("gcc", "gcc")
     require_file(_HEADER, "libzookeeper-mt-dev")
-    sources = sorted(_SOURCES.glob("*.c"))
+    sources = sorted(SOURCES.glob("*.c"))
 
     def build(place: Path) -> None:
         build_step(
-            ["gcc", *_FLAGS, *map(str, sources), "-lzookeeper_mt", "-lpthread", "-o", "job"], place
+            ["gcc", *FLAGS, *map(str, sources), "-lzookeeper_mt", "-lpthread", "-o", "job"], place
         )
 
-    return built("c", [*sources, *_SOURCES.glob("*.h")], build) / "job"
+    return built("c", [*sources, *SOURCES.glob("*.h")], build) / "job"
 
 
 def run(address: str) -> list[str]:

@@ -16,7 +16,8 @@ CONFIG_SINCE: Final = (3, 5)
 CONTAINERS_SINCE: Final = (3, 5)
 TTL_SINCE: Final = (3, 5, 4)
 COMPRESSION_SINCE: Final = (3, 6)
-PROMETHEUS_SINCE: Final = (3, 6)
+#: Its metrics for Prometheus are on Maven Central.
+PROMETHEUS_SINCE: Final = (3, 9)
 # What the servers want and their own descriptions leave to others: the metrics since 3.6,
 # snappy for snapshots, Jetty and Jackson for the AdminServer.
 _POM: Final = """<project xmlns="http://maven.apache.org/POM/4.0.0">

@@ -41,6 +41,8 @@ look_for_what_is_missing() {
     need 'has gcc && [ -e /usr/include/stdio.h ]' gcc libc6-dev
     need '[ -e /usr/include/zookeeper/zookeeper.h ]' libzookeeper-mt-dev
     need '[ -e /usr/lib/zookeeper/bin/cli_mt ]' zookeeper-bin
+    # To compile that library with TLS.
+    need '[ -e /usr/include/openssl/ssl.h ]' libssl-dev
     need 'has go' golang-go
     need 'has curl' curl
     # Runs programs as somebody else than root.

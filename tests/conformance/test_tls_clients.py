@@ -8,9 +8,12 @@ from typing import NoReturn
 
 import pytest
 
+from conformance.clients.c_tls_client import run as run_c_client
 from conformance.clients.compare import ClientUnavailable
 from conformance.clients.java.toolchain import debian_classpath, run_java
+from conformance.membership import free_ports
 from conformance.migration.versions import server_class
+from conformance.servers import OurServer, ServerUnavailable
 from tests.tls.places import PASSWORD, Place
 from zkserver.testing import EmbeddedServer
 
@@ -81,3 +84,19 @@ def test_java_client_logs_in_by_sasl(tmp_path: Path) -> None:
         assert "'sasl,'bob" in shell(server.address, options, "getAcl", "/mine")
         path.write_text(JAAS.replace('password="secret"', 'password="wrong"'))
         assert "Created" not in shell(server.address, options, "create", "/theirs", "x")
+
+
+def test_c_client_sees_no_difference_to_apache_under_tls(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    certificates = f"{place.path('ca.pem')},{place.path('client.crt')},{place.path('client.key')},"
+    told = []
+    try:
+        netty = {"serverCnxnFactory": "org.apache.zookeeper.server.NettyServerCnxnFactory"}
+        for make, more in ((server_class("3.8.4"), netty), (OurServer, {})):
+            port = free_ports(1)[0]
+            settings = {**place.settings(), **more, "secureClientPort": str(port)}
+            with make(settings={**settings, "4lw.commands.whitelist": "*"}):
+                told.append(run_c_client(f"127.0.0.1:{port}", certificates))
+    except (ClientUnavailable, ServerUnavailable) as error:
+        skip_or_fail(str(error))
+    assert told[1] == told[0]

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NoAuthError
 from kazoo.security import ACL, Id
 
+from conformance import rawclient as raw
 from conformance.servers import OurServer, four_letter_word, free_port
 from tests.tls.places import PASSWORD, Place
 from zkserver.testing import EmbeddedServer
@@ -242,3 +243,42 @@ def serial_of(port: int, place: Place) -> object:
         found = secured.getpeercert()
         assert found is not None
         return found["serialNumber"]
+
+
+def test_no_record_holds_two_replies(place: Place) -> None:
+    # Apache's library for C takes one frame out of a record, and then waits for the socket.
+    with EmbeddedServer(settings=place.settings()) as server:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = place.context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", server.secure_port), timeout=10) as sock:
+
+            def exchange(call: Callable[[], object]) -> None:
+                while True:
+                    try:
+                        call()
+                    except ssl.SSLWantReadError:
+                        sock.sendall(outgoing.read())
+                        incoming.write(sock.recv(65536))
+                    else:
+                        sock.sendall(outgoing.read())
+                        return
+
+            exchange(tls.do_handshake)
+            exchange(lambda: tls.write(raw.pack_connect(timeout_ms=10_000)))
+            exchange(lambda: tls.read(65536))
+            pings = b"".join(raw.pack_request(-2, 11) for _ in range(3))
+            exchange(lambda: tls.write(pings))
+            received = b""
+            while (records := _records(received)) < 3:
+                received += sock.recv(65536)
+    assert records == 3
+
+
+def _records(data: bytes) -> int:
+    """How many whole TLS records with application data there are."""
+    count = pos = 0
+    while pos + 5 <= len(data):
+        kind, size = data[pos], int.from_bytes(data[pos + 3 : pos + 5], "big")
+        pos += 5 + size
+        count += kind == 0x17 and pos <= len(data)
+    return count

@@ -16,6 +16,7 @@ from typing import Final
 #: would announce a frame of more than 369 million bytes.
 HANDSHAKE: Final = b"\x16"
 _RECORD_BYTES: Final = 16_384
+_LENGTH_BYTES: Final = 4
 #: What OpenSSL calls the mistakes that people make, in their words.
 _PLAIN: Final = (
     "WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNEXPECTED_MESSAGE",
@@ -56,6 +57,9 @@ class TlsSocket:
         )
         self._established = established
         self._other = other
+        self._splits_frames = host is None and other == "client"
+        #: Bytes of the frame that was begun which are not sent yet.
+        self._left = 0
         self.is_established = False
         #: Why the handshake has failed, if it has.
         self.failure = ""
@@ -116,11 +120,28 @@ class TlsSocket:
         with memoryview(data) as view:
             try:
                 while sent < len(view):
-                    sent += send(view[sent : sent + _RECORD_BYTES])
+                    size = self._record_at(view, sent)
+                    taken = send(view[sent : sent + size])
+                    sent += taken
+                    self._left = max(0, self._left - taken)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 if not sent:
                     raise BlockingIOError from None
         return sent
+
+
+    def _record_at(self, view: memoryview, pos: int) -> int:
+        """How many bytes from ``pos`` on go into the next record.
+
+        A client gets no two frames in one: Apache's library for C takes one frame out of a record
+        and then waits for the socket, which has nothing more, while the next frame lies in
+        OpenSSL's memory. Netty, which Apache's server uses, sends a record for each frame too.
+        """
+        if not self._splits_frames:
+            return _RECORD_BYTES
+        if not self._left and len(view) - pos >= _LENGTH_BYTES:
+            self._left = _LENGTH_BYTES + int.from_bytes(view[pos : pos + _LENGTH_BYTES], "big")
+        return min(self._left, _RECORD_BYTES) or _RECORD_BYTES
 
 
 class UnifiedSocket:

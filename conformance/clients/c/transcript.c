@@ -192,6 +192,17 @@ void wait_connection(struct handle *h, int n) {
     pthread_mutex_unlock(&h->lock);
 }
 
+const char *certificates = NULL;
+
+static zhandle_t *init(const char *address, const clientid_t *id, struct handle *h,
+                       int timeout_ms, int flags) {
+#ifdef HAVE_OPENSSL_H
+    if (certificates != NULL)
+        return zookeeper_init_ssl(address, certificates, session_watcher, timeout_ms, id, h, flags);
+#endif
+    return zookeeper_init(address, session_watcher, timeout_ms, id, h, flags);
+}
+
 struct handle *open_handle(const char *name, const char *address, const clientid_t *id,
                            int timeout_ms, int flags) {
     struct handle *h = calloc(1, sizeof *h);
@@ -201,7 +212,7 @@ struct handle *open_handle(const char *name, const char *address, const clientid
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->changed, NULL);
     /* The session watcher may run before zookeeper_init returns; it does not use h->zh. */
-    h->zh = zookeeper_init(address, session_watcher, timeout_ms, id, h, flags);
+    h->zh = init(address, id, h, timeout_ms, flags);
     if (h->zh == NULL) fail("%s: zookeeper_init failed: errno %d", name, errno);
     wait_not_state(h, ZOO_NOTCONNECTED_STATE);
     return h;

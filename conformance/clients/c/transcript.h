@@ -30,6 +30,9 @@ struct handle {
 };
 
 /* Connects and waits until the session is there or refused; `id` may be NULL. */
+/* Of the library under TLS: authority, certificate, key, password, with commas; or NULL. */
+extern const char *certificates;
+
 struct handle *open_handle(const char *name, const char *address, const clientid_t *id,
                            int timeout_ms, int flags);
 /* Closes the session and frees the handle. */
