@@ -129,7 +129,6 @@ class TlsSocket:
                     raise BlockingIOError from None
         return sent
 
-
     def _record_at(self, view: memoryview, pos: int) -> int:
         """How many bytes from ``pos`` on go into the next record.
 
