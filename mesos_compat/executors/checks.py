@@ -38,12 +38,12 @@ class _Deadline:
             self._at_s = time.monotonic() + timeout_ms / _MS_PER_SECOND
 
     def left_s(self) -> float | None:
-        """What may still pass. Raises :class:`CheckFailedError` when that is nothing."""
+        """What may still pass. Raises ``TimeoutError`` when that is nothing, as sockets do."""
         if self._at_s is None:
             return None
         left = self._at_s - time.monotonic()
         if left <= 0:
-            raise CheckFailedError("timed out")
+            raise TimeoutError("timed out")
         return left
 
 
@@ -100,8 +100,8 @@ def run_command(probe: CommandProbe, environment: Mapping[str, str], timeout_ms:
 
 def tcp_connects(probe: TcpProbe, timeout_ms: int | None) -> bool:
     """Whether somebody accepts a connection. Raises :class:`CheckFailedError`."""
-    left_s = _Deadline(timeout_ms).left_s()
     try:
+        left_s = _Deadline(timeout_ms).left_s()
         socket.create_connection((probe.host, probe.port), left_s).close()
     except TimeoutError as error:
         raise CheckFailedError(f"TCP connection timed out after {timeout_ms} ms") from error

@@ -113,10 +113,14 @@ class DriverThreads:
     # What the user does.
 
     def hand_over(self, work: Work) -> Status:
-        """Have something done on the loop, if the driver runs."""
+        """Have something done on the loop, if the driver runs; returns the status before it.
+
+        What is done may call the scheduler back, which may stop the driver meanwhile.
+        """
+        status = self._status
         if self.runs:
             self._put(work)
-        return self._status
+        return status
 
     def _put(self, work: Work) -> None:
         assert self._loop is not None
