@@ -57,7 +57,7 @@ lint: install ## Check style, format and types.
 
 .PHONY: test
 test: system install lint ## Run the linters and all tests.
-	$(PYTHON) -m pytest -n auto --maxprocesses=4 --dist=loadfile --durations=15
+	$(PYTHON) -m pytest -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --durations=15
 
 .PHONY: bench
 bench: system install ## Measure the server beside Apache's, for some minutes.
